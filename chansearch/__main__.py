@@ -1,0 +1,3 @@
+from chansearch.cli import main
+
+raise SystemExit(main())
