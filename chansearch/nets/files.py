@@ -1,0 +1,58 @@
+"""Network specs as YAML files: written by the exporter, read back by the builder."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import yaml
+
+from chansearch.errors import UserError
+from chansearch.nets.presets import PRESETS, preset
+from chansearch.nets.spec import NetworkSpec
+
+_FIELDS = {field.name: field for field in dataclasses.fields(NetworkSpec)}
+_LISTS = ("channels", "strides", "expansions")
+
+
+def spec_to_dict(spec: NetworkSpec) -> dict:
+    """The spec in YAML's own types, keys in the order of ``NetworkSpec``."""
+    return {key: list(value) if key in _LISTS else value for key, value in dataclasses.asdict(spec).items()}
+
+
+def spec_from_dict(data: object, source: str) -> NetworkSpec:
+    """The spec held by a mapping; ``source`` names it in the ``UserError`` raised for anything but a valid one."""
+    if not isinstance(data, dict):
+        raise UserError(f"{source}: holds no network; a mapping with channels, strides and expansions is needed")
+    unknown = sorted(str(key) for key in data.keys() - _FIELDS.keys())
+    if unknown:
+        raise UserError(f"{source}: network.{unknown[0]} is unknown; allowed: {', '.join(_FIELDS)}")
+    missing = [key for key in _LISTS if not isinstance(data.get(key), list)]
+    if missing:
+        raise UserError(f"{source}: network.{missing[0]} must be a list with one whole number a block")
+    try:
+        return NetworkSpec(**{key: tuple(value) if key in _LISTS else value for key, value in data.items()})
+    except UserError as error:
+        raise UserError(f"{source}: network.{error}") from None
+
+
+def load_spec(path: str | Path) -> NetworkSpec:
+    """The ``network`` of a YAML file that ``chansearch export`` wrote; raises ``UserError`` when it has none."""
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            data = yaml.safe_load(file)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise UserError(f"{path}: cannot be read as YAML: {reason}") from None
+    return spec_from_dict(data.get("network") if isinstance(data, dict) else None, str(path))
+
+
+def resolve_network(network: NetworkSpec | str | Path) -> NetworkSpec:
+    """A spec as it is, a preset by its name, or the spec of a YAML file."""
+    if isinstance(network, NetworkSpec):
+        return network
+    if str(network) in PRESETS:
+        return preset(str(network))
+    if Path(network).suffix.lower() not in (".yaml", ".yml") and not Path(network).exists():
+        return preset(str(network))
+    return load_spec(network)

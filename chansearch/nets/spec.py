@@ -1,0 +1,122 @@
+"""What a network is, without building it: the hinge between sampler, counter, builder and exporter."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from chansearch.errors import UserError
+
+# Linear and the seven nonlinearities of the paper's layer study (Figure 1).
+ACTIVATIONS = ("identity", "relu6", "relu", "leaky_relu", "elu", "softplus", "hardswish", "silu")
+
+# padded: the input is added to the first c_in output channels (ReXNet); identity: only where the widths agree
+# (MobileNetV2); none. All three only on blocks of stride 1.
+SHORTCUTS = ("padded", "identity", "none")
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A stem, inverted bottlenecks and a head (paper sec. 3 and 4), block by block.
+
+    ``channels``, ``strides`` and ``expansions`` have one entry a block; an expansion of 1 means no expansion
+    convolution (MB1). Squeeze-and-excitation sits behind the depthwise convolution of block ``se_from`` (counted from
+    1) and later ones, squeezed by ``se_reduction``; ``None`` means none. ``divisor`` rounds the squeezed width.
+    ``input_size`` is the side of the square input in pixels.
+
+    Raises ``UserError`` naming the key where a value is out of range.
+    """
+
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+    expansions: tuple[int, ...]
+    stem_channels: int = 32
+    stem_stride: int = 1
+    head_channels: int = 1280
+    classes: int = 10
+    input_size: int = 32
+    in_channels: int = 3
+    se_reduction: int | None = None
+    se_from: int = 1
+    divisor: int = 1
+    activation: str = "relu6"
+    depthwise_activation: str = "relu6"
+    stem_activation: str = "relu6"
+    head_activation: str = "relu6"
+    shortcut: str = "padded"
+    dropout: float = 0.0
+    drop_path: float = 0.0
+
+    def __post_init__(self) -> None:
+        blocks = len(self.channels)
+        for key in ("channels", "strides", "expansions"):
+            values = getattr(self, key)
+            if len(values) != blocks or not values:
+                raise UserError(f"{key}: {len(values)} entries for {blocks} blocks; one a block is needed")
+            for value in values:
+                self._check_whole(key, value, least=1)
+        for key in ("stem_channels", "stem_stride", "head_channels", "classes", "input_size", "in_channels", "divisor"):
+            self._check_whole(key, getattr(self, key), least=1)
+        self._check_whole("se_from", self.se_from, least=1)
+        if self.se_reduction is not None:
+            self._check_whole("se_reduction", self.se_reduction, least=1)
+        for key in ("activation", "depthwise_activation", "stem_activation", "head_activation"):
+            if getattr(self, key) not in ACTIVATIONS:
+                raise UserError(f"{key}: {getattr(self, key)!r} is unknown; allowed: {', '.join(ACTIVATIONS)}")
+        if self.shortcut not in SHORTCUTS:
+            raise UserError(f"shortcut: {self.shortcut!r} is unknown; allowed: {', '.join(SHORTCUTS)}")
+        for key in ("dropout", "drop_path"):
+            value = getattr(self, key)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+                raise UserError(f"{key}: {value!r} is out of range; allowed: 0 <= {key} < 1")
+
+    @staticmethod
+    def _check_whole(key: str, value: object, least: int) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise UserError(f"{key}: {value!r} is not allowed; a whole number of at least {least} is needed")
+
+    @property
+    def blocks(self) -> int:
+        return len(self.channels)
+
+    @property
+    def depth(self) -> int:
+        """Convolutions and the classifier, as the paper counts depth: 3·blocks + 3 (sec. 3)."""
+        return 3 * self.blocks + 3
+
+    def with_channels(self, channels: Sequence[int]) -> NetworkSpec:
+        """The same skeleton with other block output channels."""
+        return dataclasses.replace(self, channels=tuple(int(c) for c in channels))
+
+    def has_se(self, block: int) -> bool:
+        """Whether block number ``block`` (from 1) has squeeze-and-excitation."""
+        return self.se_reduction is not None and block >= self.se_from
+
+    def has_shortcut(self, block: int) -> bool:
+        """Whether block number ``block`` (from 1) adds its input to its output."""
+        before = self.stem_channels if block == 1 else self.channels[block - 2]
+        after = self.channels[block - 1]
+        if self.strides[block - 1] != 1 or self.shortcut == "none":
+            return False
+        return before == after if self.shortcut == "identity" else before <= after
+
+    def se_width(self, hidden: int) -> int:
+        """Squeezed channels for ``hidden`` expanded ones."""
+        return int(se_width(np.asarray(hidden), self.se_reduction or 1, self.divisor))
+
+
+def se_width(hidden: np.ndarray, reduction: int, divisor: int) -> np.ndarray:
+    """Squeezed channels of an SE for expanded channels ``hidden``: the rounding of the official code and of timm.
+
+    Whole ``hidden``: ⌊hidden·(1/reduction)⌋ to the nearest multiple of ``divisor``, one more where that loses over a
+    tenth, at least one. The product is taken as written there, in float64 (228·(1/12) is 18, not 19): the published
+    weights have those widths. Float ``hidden``: unrounded, for solving a budget.
+    """
+    if hidden.dtype.kind == "f":
+        return hidden / reduction
+    width = np.floor(hidden * (1.0 / reduction)).astype(np.int64)
+    rounded = np.maximum((width + divisor // 2) // divisor, 1) * divisor
+    return np.where(rounded < 0.9 * width, rounded + divisor, rounded)
