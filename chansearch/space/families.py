@@ -48,17 +48,18 @@ class Family(Protocol):
 
 
 def _rises(values: Mapping[str, float], count: int, flat: float) -> np.ndarray:
-    """``count`` increments that add up to 1, each exactly 0 with probability ``flat``; the rest uniform on the simplex.
+    """``count`` increments that add up to 1, each exactly 0 with probability ``flat``, the rest unequal at random.
 
-    −log of uniform numbers, normalised, is uniform on the simplex. Flat segments need a probability of their own:
-    the flat-then-steep configurations of Table 3 would otherwise never be drawn.
+    −log of uniform numbers, normalised, would be uniform on the simplex, whose typical point is nearly a straight
+    line; squared, they spread the shapes further (docs/method.md has the figures). Flat segments need a probability
+    of their own: the flat-then-steep configurations of Table 3 would otherwise never be drawn.
     """
     u = np.array([values[f"rise_{j}"] for j in range(1, count + 1)])
     steep = u >= flat
     if not steep.any():
         steep = u == u.max()
     scaled = np.clip((u - flat) / (1 - flat), 1e-12, 1 - 1e-12)
-    weights = np.where(steep, -np.log1p(-scaled), 0.0)
+    weights = np.where(steep, np.log1p(-scaled) ** 2, 0.0)
     return weights / weights.sum()
 
 

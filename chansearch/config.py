@@ -1,0 +1,296 @@
+"""What can be asked of a search: the typed schema of every key, and Hydra's composition of it.
+
+The schema is plain dataclasses and costs nothing to import; Hydra is imported when a configuration is composed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from chansearch.errors import UserError
+from chansearch.train.config import DataConfig, TrainConfig
+
+
+@dataclass
+class SkeletonConfig:
+    """All of a network but its block channels."""
+
+    blocks: int = 5  # inverted bottlenecks; the paper's depth is 3·blocks + 3
+    stride_blocks: list[int] = field(default_factory=list)  # blocks of stride 2, counted from 1
+    expansion: int = 6  # of every block but the first
+    first_expansion: int = 1  # of the first block; 1: no expansion convolution
+    stem_channels: int = 32
+    stem_stride: int = 1
+    head_channels: int = 1280  # of the 1×1 convolution before the classifier
+    input_size: int = 32  # side of the images in pixels
+    in_channels: int = 3  # 3: RGB, 1: grey
+    se_reduction: int | None = None  # squeeze-and-excitation by this factor; null: none
+    se_from: int = 1  # first block with squeeze-and-excitation
+    activation: str = "relu6"  # after the expansion
+    depthwise_activation: str = "relu6"
+    stem_activation: str = "relu6"
+    head_activation: str = "relu6"
+    shortcut: str = "padded"  # padded (ReXNet), identity (MobileNetV2) or none
+    dropout: float = 0.0  # before the classifier
+    drop_path: float = 0.0  # stochastic depth of the last block
+
+
+@dataclass
+class BandConfig:
+    """Either a target with its tolerance or an upper bound; counts may be written 0.2M, 30e6 or 200000."""
+
+    target: Any = None
+    tolerance: float = 0.1  # relative, both ways
+    at_most: Any = None
+
+
+@dataclass
+class BudgetConfig:
+    params: BandConfig | None = None
+    macs: BandConfig | None = None
+    flops: BandConfig | None = None  # the paper's word for macs
+    count_classifier: bool = False
+
+
+@dataclass
+class ConstraintConfig:
+    name: str = "custom"
+    skeleton: SkeletonConfig = field(default_factory=SkeletonConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+
+
+@dataclass
+class SpaceConfig:
+    family: str = "piecewise"  # piecewise, linear, hinge, stagewise or free
+    min_segments: int = 1  # piecewise
+    max_segments: int = 5  # piecewise
+    min_stages: int = 2  # stagewise
+    max_stages: int = 7  # stagewise
+    flat: float = 0.2  # piecewise and free: probability that a piece does not rise
+    divisor: int = 1  # channels are rounded to multiples of it, before counting
+
+
+@dataclass
+class SamplerConfig:
+    name: str = "tpe"  # tpe, random, qmc, cmaes or gp
+    startup: int = 20  # unguided candidates before a guided sampler takes over
+
+
+@dataclass
+class SchedulerConfig:
+    name: str = "none"  # none or asha
+    grace_epochs: int = 3  # asha: epochs before a candidate may be stopped
+    reduction: int = 3  # asha: one in this many goes on at each rung
+
+
+@dataclass
+class ClusterConfig:
+    address: str = "local"  # local: workers on this machine; auto or HOST:PORT: a running Ray cluster
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float | None = None  # may be a fraction; null: a quarter where the cluster has GPUs, else none
+    workers: int | None = None  # trials at a time; null: as many as the CPUs and GPUs allow
+    dashboard: bool = True
+    dashboard_host: str = "127.0.0.1"  # 0.0.0.0 shows it to the network
+    dashboard_port: int | None = None  # null: 8265, or the next one that is free
+
+
+@dataclass
+class SearchSettings:
+    candidates: int = 200  # trained in all
+    seed: int = 0  # of the draws; the trainings' seeds are 0, 1, … for every candidate
+    method: str = "solve"  # solve a and b for the budget, or draw them and reject what misses it
+    retries: int = 2  # of a candidate whose worker died
+
+
+@dataclass
+class SearchConfig:
+    """The root of the configuration."""
+
+    constraint: ConstraintConfig = field(default_factory=ConstraintConfig)
+    space: SpaceConfig = field(default_factory=SpaceConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    fidelity: str = "paper"  # name of the group that set train and data
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    results: str = "results"
+    name: str | None = None
+
+
+SAMPLERS = ("tpe", "random", "qmc", "cmaes", "gp")
+SCHEDULERS = ("none", "asha")
+METHODS = ("solve", "reject")
+
+
+def shipped(folder: str) -> Path:
+    """``conf`` or ``search_spaces``: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    return package / folder if (package / folder).is_dir() else package.parent / folder
+
+
+@cache
+def groups(config_dir: str | None = None) -> dict[str, list[str]]:
+    """The groups and their choices, shipped ones and those of ``--config-dir``."""
+    found: dict[str, set[str]] = {}
+    for root in [shipped("conf"), *([Path(config_dir)] if config_dir else [])]:
+        for file in root.glob("*/*.yaml"):
+            if file.parent.name != "search_spaces":
+                found.setdefault(file.parent.name, set()).add(file.stem)
+    found.setdefault("space", set()).update(_spaces(config_dir))
+    return {name: sorted(choices) for name, choices in sorted(found.items())}
+
+
+def compose(overrides: Sequence[str], config_dir: str | None = None) -> SearchConfig:
+    """The configuration that Hydra makes of ``overrides`` (``constraint=c2``, ``search.candidates=20``, …).
+
+    ``config_dir`` adds a folder of the user's own groups. Raises ``UserError``, one line, for anything that is not
+    known or of the wrong type.
+    """
+    from hydra import initialize_config_dir
+    from hydra.core.config_store import ConfigStore
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    if config_dir and not Path(config_dir).is_dir():
+        raise UserError(f"--config-dir: {config_dir!r} is no folder")
+    overrides = [_spell_macs(override) for override in overrides]
+    for override in overrides:
+        _check_key(override, config_dir)
+    store = ConfigStore.instance()
+    store.store(name="schema", node=SearchConfig)
+    for name, file in _spaces(config_dir).items():
+        store.store(group="space", name=name, node=_read_yaml(file), package="space")
+    search_path = [f'hydra.searchpath=["file://{Path(config_dir).resolve()}"]'] if config_dir else []
+    try:
+        with initialize_config_dir(config_dir=str(shipped("conf")), version_base="1.3"):
+            from hydra import compose as hydra_compose
+
+            return OmegaConf.to_object(hydra_compose("config", overrides=[*overrides, *search_path]))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_first_line(error)) from None
+
+
+def from_plain(data: dict, source: str) -> SearchConfig:
+    """The configuration of a run directory's ``config.yaml``; raises ``UserError`` naming the key that is wrong."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    known = {f.name for f in dataclasses.fields(SearchConfig)}
+    settings = {key: value for key, value in data.items() if key in known}
+    # A run directory may come from anywhere, and OmegaConf would read the environment for a ${oc.env:…} in it.
+    if "${" in str(settings):
+        raise UserError(f"{source}: holds an interpolation, '${{…}}'; a run's config.yaml has plain values only")
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SearchConfig), OmegaConf.create(settings)))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{source}: {_first_line(error)}") from None
+
+
+def expand_sweeps(overrides: Sequence[str]) -> list[list[str]]:
+    """``--multirun``: one list of overrides for every combination of the comma-separated ones, in Hydra's grammar."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:
+        raise UserError(_first_line(error)) from None
+    choices = [
+        [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+        if override.is_sweep_override()
+        else [override.input_line]
+        for override in parsed
+    ]
+    return [list(combination) for combination in itertools.product(*choices)]
+
+
+def _spaces(config_dir: str | None) -> dict[str, Path]:
+    """Files of the group ``space``: they have a top-level folder of their own, search_spaces/."""
+    folders = [shipped("search_spaces"), *([Path(config_dir) / "search_spaces"] if config_dir else [])]
+    return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
+
+
+def _read_yaml(file: Path) -> dict:
+    import yaml
+
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{file}: cannot be read as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{file}: holds no mapping of keys to values")
+    return data
+
+
+def _spell_macs(override: str) -> str:
+    """``constraint.budget.flops…`` set on the command line replaces the same entry of ``macs``."""
+    return re.sub(r"^(\+*constraint\.budget\.)flops(?=[.=])", r"\1macs", override)
+
+
+@cache
+def _known_keys() -> frozenset[str]:
+    """Every dotted key of the schema, sections included."""
+    keys: set[str] = set()
+
+    def walk(node: type, prefix: str) -> None:
+        hints = _type_hints(node)
+        for f in dataclasses.fields(node):
+            keys.add(prefix + f.name)
+            inner = [t for t in (hints[f.name], *getattr(hints[f.name], "__args__", ())) if dataclasses.is_dataclass(t)]
+            if inner:
+                walk(inner[0], f"{prefix}{f.name}.")
+
+    walk(SearchConfig, "")
+    return frozenset(keys)
+
+
+def _type_hints(node: type) -> dict[str, Any]:
+    import typing
+
+    return typing.get_type_hints(node)
+
+
+def _check_key(override: str, config_dir: str | None) -> None:
+    """Hydra's own message for an unknown key runs over several lines and names no neighbour."""
+    if "=" not in override:
+        raise UserError(f"{override!r} is no setting; write KEY=VALUE, as in constraint=c2 or search.candidates=50")
+    key, value = override.split("=", 1)
+    known_groups = groups(config_dir)
+    if key in known_groups and not re.match(r"[{\[]", value):
+        for choice in value.split(","):
+            if choice.strip("'\" ") not in known_groups[key]:
+                raise UserError(
+                    f"{key}: {choice!r} is unknown{_nearest(choice, known_groups[key])}; "
+                    f"allowed: {', '.join(known_groups[key])}"
+                )
+    elif not key.startswith("hydra.") and key.lstrip("+~") not in known_groups.keys() | _known_keys():
+        candidates = [*known_groups, *_known_keys()]
+        raise UserError(f"{key}: unknown key{_nearest(key, candidates)}; see `chansearch search --help`")
+
+
+def _nearest(word: str, words: Sequence[str]) -> str:
+    found = difflib.get_close_matches(word, words, n=1)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+def _first_line(error: Exception) -> str:
+    """The sentences of a Hydra or OmegaConf error that name the key and the value, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    cause = error.__cause__
+    if cause is not None and str(cause) not in str(error):
+        lines += [line.strip() for line in str(cause).splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("full_key:", "reference_type", "object_type", "See https"))]
+    keys = [line.removeprefix("full_key:").strip() for line in lines if line.startswith("full_key:")]
+    message = "; ".join(dict.fromkeys(kept))
+    return f"{keys[0]}: {message}" if keys and keys[0] not in message else message

@@ -1,0 +1,109 @@
+"""A candidate, what became of it, and how many draws it took."""
+
+from __future__ import annotations
+
+import enum
+import statistics
+from dataclasses import dataclass
+
+from chansearch.space import Member
+
+
+class Origin(enum.StrEnum):
+    """Who drew a candidate: statistics of a population hold only for unguided draws."""
+
+    UNGUIDED = "unguided"
+    SAMPLER = "sampler"
+
+
+class State(enum.StrEnum):
+    """How a candidate's training ended."""
+
+    FINISHED = "finished"
+    STOPPED_EARLY = "stopped early"
+    STOPPED_AT_RUNG = "stopped at rung"
+    FAILED = "failed"
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether its accuracy is that of a whole training and may be ranked."""
+        return self in (State.FINISHED, State.STOPPED_EARLY)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Draws since the candidate before: the one kept and those pruned before any training, by reason."""
+
+    drawn: int = 0
+    duplicate: int = 0
+    under_budget: int = 0
+    over_budget: int = 0
+
+    @property
+    def kept(self) -> int:
+        return self.drawn - self.duplicate - self.under_budget - self.over_budget
+
+    def __add__(self, other: Draws) -> Draws:
+        return Draws(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One configuration that met the budget. ``number`` counts from 0; costs are for one image."""
+
+    number: int
+    origin: Origin
+    member: Member
+    channels: tuple[int, ...]
+    params: int
+    macs: int
+    activations: int
+    peak_activations: int
+    draws: Draws
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training gave: top-1 of the last epoch in percent, one entry a seed, and what it took.
+
+    ``val_top1`` ranks; with ``data.rank_on=test`` it was measured on the test part. ``test_top1`` is empty where the
+    training did not reach its end. ``seconds`` is the time of training in the worker, all seeds together.
+    """
+
+    state: State
+    seeds: tuple[int, ...]
+    val_top1: tuple[float, ...] = ()
+    test_top1: tuple[float, ...] = ()
+    epochs: int = 0
+    seconds: float = 0.0
+    retries: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A row of ``candidates.csv``."""
+
+    candidate: Candidate
+    outcome: Outcome
+
+    @property
+    def val_top1_mean(self) -> float:
+        return statistics.fmean(self.outcome.val_top1)
+
+    @property
+    def val_top1_std(self) -> float:
+        """Sample standard deviation over the seeds; 0 for a single one."""
+        return statistics.stdev(self.outcome.val_top1) if len(self.outcome.val_top1) > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A row of ``curves.csv``: one epoch of one seed of one candidate. ``epoch`` counts from 1."""
+
+    candidate: int
+    seed: int
+    epoch: int
+    lr: float
+    train_loss: float
+    val_top1: float

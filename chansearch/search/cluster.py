@@ -1,0 +1,96 @@
+"""Starting or joining Ray, quietly and locally unless asked otherwise."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from chansearch.config import ClusterConfig
+from chansearch.errors import UserError
+from chansearch.train.environment import WORKER_ENV
+
+_DRIVER_ENV = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry unless the user switches it on
+    # Tune's own CSV, JSON and TensorBoard files would repeat the run directory's.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Tune would answer Ctrl-C by saving a state nobody reads; the run directory is saved already.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    # The report of a failed training carries a reason and no accuracy.
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+_GPU_SHARE = 0.25  # of a GPU a trial: networks this small leave most of one idle
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running Ray: where its dashboard is, what a trial gets, and how many trials fit at a time."""
+
+    dashboard_url: str | None
+    cpus_per_trial: float
+    gpus_per_trial: float
+    workers: int
+    is_local: bool
+
+
+@contextmanager
+def connected(config: ClusterConfig) -> Iterator[Cluster]:
+    """Ray for the length of a ``with``: started on this machine or joined at ``config.address``.
+
+    Raises ``UserError`` when the cluster cannot be reached or has less than one trial needs.
+    """
+    for key, value in _DRIVER_ENV.items():
+        os.environ.setdefault(key, value)
+    import ray
+
+    # Workers must start in this environment; the driver's own may differ.
+    options = {
+        "runtime_env": {"env_vars": WORKER_ENV},
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "configure_logging": True,
+    }
+    if config.address == "local":
+        options |= {
+            "address": "local",
+            "include_dashboard": config.dashboard,
+            "dashboard_host": config.dashboard_host,
+            "dashboard_port": config.dashboard_port,
+            # All of Ray's ports listen on this address; a search on one machine needs no other.
+            "_node_ip_address": "127.0.0.1",
+        }
+    else:
+        options["address"] = config.address
+    try:
+        context = ray.init(**options)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"cluster.address: {config.address!r} cannot be used: {reason}") from None
+    try:
+        url = context.dashboard_url
+        yield _measured(config, f"http://{url}" if url else None, ray.cluster_resources())
+    finally:
+        ray.shutdown()
+
+
+def _measured(config: ClusterConfig, dashboard_url: str | None, resources: dict[str, float]) -> Cluster:
+    cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    share = config.gpus_per_trial if config.gpus_per_trial is not None else (_GPU_SHARE if gpus else 0.0)
+    if share > gpus:
+        raise UserError(f"cluster.gpus_per_trial: {share:g}; allowed here: at most {gpus:g}, the cluster's GPUs")
+    if config.cpus_per_trial > cpus:
+        raise UserError(
+            f"cluster.cpus_per_trial: {config.cpus_per_trial:g}; allowed here: at most {cpus:g}, the cluster's CPUs"
+        )
+    fits = min(cpus // config.cpus_per_trial, gpus // share if share else float("inf"))
+    return Cluster(
+        dashboard_url=dashboard_url,
+        cpus_per_trial=config.cpus_per_trial,
+        gpus_per_trial=share,
+        workers=min(int(fits), config.workers or int(fits)),
+        is_local=config.address == "local",
+    )

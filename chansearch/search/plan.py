@@ -1,0 +1,129 @@
+"""From a configuration to what a search needs, checked before anything starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from chansearch.config import METHODS, SAMPLERS, SCHEDULERS, BandConfig, BudgetConfig, SearchConfig, SkeletonConfig
+from chansearch.cost import Band, Budget, parse_count
+from chansearch.errors import UserError
+from chansearch.nets.spec import NetworkSpec
+from chansearch.search.problem import Problem
+from chansearch.space import make_family
+from chansearch.train.config import validate_data, validate_train
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A configuration, checked, and the problem it describes."""
+
+    config: SearchConfig
+    problem: Problem
+
+    @property
+    def skeleton(self) -> NetworkSpec:
+        return self.problem.skeleton
+
+
+def make_plan(config: SearchConfig, classes: int) -> Plan:
+    """The plan of a configuration for data of so many classes.
+
+    Raises ``UserError`` naming the first key with a value that is not allowed. Looks at no data and starts nothing.
+    """
+    validate_data(config.data)
+    validate_train(config.train)
+    _check_settings(config)
+    skeleton = make_skeleton(config.constraint.skeleton, classes)
+    space = dataclasses.asdict(config.space)
+    divisor = space.pop("divisor")
+    if divisor < 1:
+        raise UserError(f"space.divisor: {divisor}; allowed: 1 or more")
+    family = make_family(depth=skeleton.blocks, **space)
+    budget = make_budget(config.constraint.budget)
+    return Plan(config, Problem(skeleton, budget, family, divisor, config.search.method))
+
+
+def make_skeleton(config: SkeletonConfig, classes: int) -> NetworkSpec:
+    """The network of a search but for its block channels, which are placeholders."""
+    blocks = config.blocks
+    if blocks < 2:
+        raise UserError(f"constraint.skeleton.blocks: {blocks}; allowed: 2 or more")
+    outside = [block for block in config.stride_blocks if not 1 <= block <= blocks]
+    if outside:
+        raise UserError(f"constraint.skeleton.stride_blocks: {outside[0]} is no block; allowed: 1 to {blocks}")
+    given = dataclasses.asdict(config)
+    for key in ("blocks", "stride_blocks", "expansion", "first_expansion"):
+        del given[key]
+    try:
+        return NetworkSpec(
+            channels=(1,) * blocks,
+            strides=tuple(2 if block in config.stride_blocks else 1 for block in range(1, blocks + 1)),
+            expansions=(config.first_expansion,) + (config.expansion,) * (blocks - 1),
+            classes=classes,
+            **given,
+        )
+    except UserError as error:
+        raise UserError(f"constraint.skeleton.{error}") from None
+
+
+def make_budget(config: BudgetConfig) -> Budget:
+    """The bands of a budget; ``flops`` is another word for ``macs``."""
+    if config.macs is not None and config.flops is not None:
+        raise UserError("constraint.budget: macs and flops are the same quantity (multiply-adds); set one of them")
+    macs_key = "flops" if config.flops is not None else "macs"
+    return Budget(
+        params=_band("constraint.budget.params", config.params),
+        macs=_band(f"constraint.budget.{macs_key}", config.flops or config.macs),
+        count_classifier=config.count_classifier,
+    )
+
+
+def _band(key: str, config: BandConfig | None) -> Band | None:
+    if config is None or (config.target is None and config.at_most is None):
+        return None
+    if config.target is not None and config.at_most is not None:
+        raise UserError(f"{key}: both target and at_most are set; set one, and {key}.target=null or {key}.at_most=null")
+    if config.at_most is not None:
+        return Band.at_most(parse_count(f"{key}.at_most", config.at_most))
+    if not (math.isfinite(config.tolerance) and 0 < config.tolerance < 1):
+        raise UserError(f"{key}.tolerance: {config.tolerance}; allowed: between 0 and 1, both excluded")
+    return Band.around(parse_count(f"{key}.target", config.target), config.tolerance)
+
+
+def _check_settings(config: SearchConfig) -> None:
+    for key, value, allowed in (
+        ("sampler.name", config.sampler.name, SAMPLERS),
+        ("scheduler.name", config.scheduler.name, SCHEDULERS),
+        ("search.method", config.search.method, METHODS),
+    ):
+        if value not in allowed:
+            raise UserError(f"{key}: {value!r} is unknown; allowed: {', '.join(allowed)}")
+    for key, value, least in (
+        ("search.candidates", config.search.candidates, 1),
+        ("search.seed", config.search.seed, 0),
+        ("search.retries", config.search.retries, 0),
+        ("sampler.startup", config.sampler.startup, 2),
+        ("scheduler.grace_epochs", config.scheduler.grace_epochs, 1),
+        ("scheduler.reduction", config.scheduler.reduction, 2),
+        ("cluster.workers", config.cluster.workers, 1),
+    ):
+        if value is not None and value < least:
+            raise UserError(f"{key}: {value}; allowed: {least} or more")
+    if config.scheduler.name == "asha" and config.scheduler.grace_epochs > config.train.epochs:
+        raise UserError(
+            f"scheduler.grace_epochs: {config.scheduler.grace_epochs}; allowed: 1 to train.epochs, "
+            f"which is {config.train.epochs}"
+        )
+    if not config.cluster.cpus_per_trial > 0:
+        raise UserError(f"cluster.cpus_per_trial: {config.cluster.cpus_per_trial}; allowed: above 0")
+    gpus = config.cluster.gpus_per_trial
+    if gpus is not None and not (0 <= gpus < 1 or gpus == int(gpus)):
+        raise UserError(f"cluster.gpus_per_trial: {gpus}; allowed: null, a fraction below 1, or a whole number")
+    port = config.cluster.dashboard_port
+    if port is not None and not 1024 <= port <= 65535:
+        raise UserError(f"cluster.dashboard_port: {port}; allowed: null or 1024 to 65535")
+    name = config.name
+    if name is not None and (not name or name.startswith(".") or any(c in name for c in "/\\\0\n")):
+        raise UserError(f"name: {name!r} is no folder name; allowed: letters, digits, '-', '_' and '.' inside")

@@ -1,0 +1,272 @@
+"""Proposing candidates: an unguided stream, and Optuna's samplers on top of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chansearch.cost import Verdict
+from chansearch.errors import UserError
+from chansearch.search.candidate import Candidate, Draws, Origin, Record, State
+from chansearch.search.problem import Priced, Problem
+from chansearch.space import format_channels
+
+if TYPE_CHECKING:
+    import optuna
+
+# Draws looked at together: solving for a budget costs about the same for one shape and for sixty-four.
+_BATCH = 64
+# Unguided draws in a row without a new candidate after which the space counts as exhausted.
+_EXHAUSTED_AFTER = 100_000
+# Guided draws in a row that were pruned after which one unguided candidate is taken instead: a sampler whose model
+# says the same thing every time would never leave the spot.
+_GIVE_UP_AFTER = 50
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A candidate and the sampler's numbers it was made of."""
+
+    candidate: Candidate
+    values: dict[str, float]
+
+
+class SpaceExhausted(Exception):
+    """No candidate is left that was not proposed before."""
+
+
+class _Draws:
+    """Counts draws up to the next candidate that is kept."""
+
+    def __init__(self) -> None:
+        self._counts = dict.fromkeys(("drawn", "duplicate", "under_budget", "over_budget"), 0)
+
+    def keep(self, priced: Priced, seen: set[tuple[int, ...]]) -> Draws | None:
+        """Count one draw; the counts so far if it is kept, and then ``seen`` holds its channels."""
+        self._counts["drawn"] += 1
+        if priced.verdict is not Verdict.WITHIN:
+            self._counts["under_budget" if priced.verdict is Verdict.UNDER else "over_budget"] += 1
+            return None
+        if priced.channels in seen:
+            self._counts["duplicate"] += 1
+            return None
+        seen.add(priced.channels)
+        counted = Draws(**self._counts)
+        self._counts = dict.fromkeys(self._counts, 0)
+        return counted
+
+    @property
+    def drawn(self) -> int:
+        return self._counts["drawn"]
+
+
+def unguided_values(problem: Problem, sampler: str, seed: int) -> Iterator[list[dict[str, float]]]:
+    """Batches of draws for ever. Draw number k depends on the parameters, ``seed`` and k alone.
+
+    ``qmc``: a scrambled Sobol' sequence; anything else: uniform numbers from a generator of their own for each k.
+    """
+    parameters = problem.parameters()
+
+    def decoded(units: np.ndarray) -> list[dict[str, float]]:
+        return [{p.name: p.from_unit(u) for p, u in zip(parameters, row, strict=True)} for row in units.tolist()]
+
+    if sampler == "qmc":
+        from scipy.stats import qmc
+
+        sequence = qmc.Sobol(len(parameters), scramble=True, rng=seed)
+        while True:
+            yield decoded(sequence.random(_BATCH))
+    first = 0
+    while True:
+        units = [np.random.default_rng([seed, k]).random(len(parameters)) for k in range(first, first + _BATCH)]
+        yield decoded(np.stack(units))
+        first += _BATCH
+
+
+def unguided(
+    problem: Problem, sampler: str, seed: int, seen: set[tuple[int, ...]]
+) -> Iterator[tuple[Priced, dict[str, float], Draws]]:
+    """Draws that meet the budget and whose channels are not in ``seen``, which grows by them.
+
+    Raises ``SpaceExhausted`` when a long run of draws brings nothing new.
+    """
+    count = _Draws()
+    for batch in unguided_values(problem, sampler, seed):
+        for values, priced in zip(batch, problem.realise(batch), strict=True):
+            draws = count.keep(priced, seen)
+            if draws is not None:
+                yield priced, values, draws
+        if count.drawn >= _EXHAUSTED_AFTER:
+            raise SpaceExhausted
+
+
+def check_reachable(problem: Problem, seed: int, draws: int = 4096) -> None:
+    """Raise ``UserError`` naming the nearest configuration found when none of many draws meets the budget."""
+    solving = Problem(problem.skeleton, problem.budget, problem.family, problem.divisor, "solve")
+    nearest: Priced | None = None
+    for number, batch in enumerate(unguided_values(solving, "random", seed)):
+        for priced in solving.realise(batch):
+            if priced.verdict is Verdict.WITHIN:
+                return
+            if nearest is None or priced.miss < nearest.miss:
+                nearest = priced
+        if (number + 1) * _BATCH >= draws:
+            break
+    raise UserError(
+        f"constraint.budget: no configuration meets {problem.budget.describe()}; the nearest found of {draws} has "
+        f"params {nearest.costs['params']:,} and MACs {nearest.costs['macs']:,} ({format_channels(nearest.channels)})"
+    )
+
+
+class Proposer:
+    """Candidates one after another: unguided ones first, then, for a guided sampler, Optuna's.
+
+    Owned by the search's driver. ``known`` are proposals of an earlier session of the same run, in order; results are
+    told with ``tell``. Unguided candidate number n is a function of the problem, the seed and n alone: neither the
+    number of workers nor the order of results nor a resume changes it.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        sampler: str,
+        seed: int,
+        startup: int,
+        known: Sequence[Proposal] = (),
+    ) -> None:
+        self._problem = problem
+        self._guided = sampler not in ("random", "qmc")
+        self._startup = startup
+        self._seen: set[tuple[int, ...]] = set()
+        self._stream = unguided(problem, sampler, seed, self._seen)
+        self._count = _Draws()
+        self._next = 0
+        self._mind = _Mind(problem, sampler, seed + len(known)) if self._guided else None
+        for proposal in known:
+            if proposal.candidate.origin is Origin.UNGUIDED:
+                next(self._stream)
+            self._seen.add(proposal.candidate.channels)
+            self._adopt(proposal)
+
+    def _adopt(self, proposal: Proposal) -> None:
+        self._next = max(self._next, proposal.candidate.number + 1)
+        if self._mind is not None and proposal.candidate.origin is Origin.UNGUIDED:
+            self._mind.place(proposal.candidate.number, proposal.values)
+
+    def propose(self) -> Proposal:
+        """The next candidate; raises ``SpaceExhausted`` when there is none."""
+        if self._mind is None or self._next < self._startup:
+            return self._unguided()
+        for _ in range(_GIVE_UP_AFTER):
+            values = self._mind.ask()
+            priced = self._problem.realise([values])[0]
+            draws = self._count.keep(priced, self._seen)
+            if draws is not None:
+                proposal = self._proposal(priced, values, draws, Origin.SAMPLER)
+                self._mind.accept(proposal.candidate.number)
+                self._next += 1
+                return proposal
+            self._mind.refuse(out_of_budget=priced.verdict is not Verdict.WITHIN)
+        return self._unguided()
+
+    def _unguided(self) -> Proposal:
+        priced, values, draws = next(self._stream)
+        proposal = self._proposal(priced, values, draws, Origin.UNGUIDED)
+        self._adopt(proposal)
+        return proposal
+
+    def _proposal(self, priced: Priced, values: Mapping[str, float], draws: Draws, origin: Origin) -> Proposal:
+        candidate = Candidate(
+            number=self._next,
+            origin=origin,
+            member=priced.member,
+            channels=priced.channels,
+            draws=draws,
+            **priced.costs,
+        )
+        return Proposal(candidate, dict(values))
+
+    def tell(self, record: Record) -> None:
+        """A candidate has ended; a guided sampler learns from it."""
+        if self._mind is not None:
+            self._mind.tell(record)
+
+
+class _Mind:
+    """What a guided sampler knows: an Optuna study in memory.
+
+    It is apart from the run's ``study.db``, which holds candidates only: the many draws that miss the budget are told
+    here and forgotten with the process, and asking costs no disk.
+    """
+
+    def __init__(self, problem: Problem, sampler: str, seed: int) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._distributions = distributions(problem)
+        self._study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, seed))
+        self._asked: optuna.Trial | None = None
+        self._running: dict[int, optuna.Trial] = {}
+
+    def ask(self) -> dict[str, float]:
+        self._asked = self._study.ask(self._distributions)
+        return dict(self._asked.params)
+
+    def accept(self, number: int) -> None:
+        """What was asked for last becomes candidate ``number``."""
+        self._running[number] = self._asked
+
+    def refuse(self, *, out_of_budget: bool) -> None:
+        """What was asked for last is not trained: a miss counts as bad, a duplicate as nothing."""
+        from optuna.trial import TrialState
+
+        self._study.tell(self._asked, state=TrialState.PRUNED if out_of_budget else TrialState.FAIL)
+
+    def place(self, number: int, values: Mapping[str, float]) -> None:
+        """Candidate ``number`` was not asked for here; from now on it is known as running."""
+        self._study.enqueue_trial(dict(values))
+        self.ask()
+        self.accept(number)
+
+    def tell(self, record: Record) -> None:
+        from optuna.trial import TrialState
+
+        trial = self._running.pop(record.candidate.number)
+        if record.outcome.state.is_scored:
+            self._study.tell(trial, record.val_top1_mean)
+        elif record.outcome.state is State.STOPPED_AT_RUNG:
+            trial.report(record.val_top1_mean, record.outcome.epochs)
+            self._study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self._study.tell(trial, state=TrialState.FAIL)
+
+
+def distributions(problem: Problem) -> dict[str, optuna.distributions.BaseDistribution]:
+    """The problem's parameters in Optuna's terms."""
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    return {
+        p.name: IntDistribution(int(p.low), int(p.high)) if p.integer else FloatDistribution(p.low, p.high)
+        for p in problem.parameters()
+    }
+
+
+def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
+    """Optuna's sampler of that name. Start-up is not theirs: the unguided stream has provided it."""
+    import warnings
+
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        match name:
+            case "tpe":
+                return optuna.samplers.TPESampler(seed=seed, n_startup_trials=1, multivariate=True, constant_liar=True)
+            case "gp":
+                return optuna.samplers.GPSampler(seed=seed, n_startup_trials=1, deterministic_objective=False)
+            case "cmaes":
+                return optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=1)
+        raise ValueError(f"no sampler is called {name!r}")

@@ -1,0 +1,341 @@
+"""The run directory: every file and column name of a run, written, read and resumed here alone.
+
+``config.yaml`` (what was asked, with versions, seed and machine), ``candidates.csv`` (a row for each candidate that has
+ended), ``curves.csv`` (a row an epoch and seed), ``study.db`` (the Optuna study), ``tb/`` (TensorBoard), and what the
+report adds: ``deciles.csv``, ``figures/``, ``report.html``, ``confirm.csv``.
+
+Tables are appended to, a line at a time, and a torn last line is forgiven: it belongs to a candidate or an epoch that
+had not ended. Whole files are written aside and renamed. Reading needs neither Ray, torch nor Optuna.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import statistics
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from chansearch.errors import UserError
+from chansearch.search.candidate import Candidate, CurvePoint, Draws, Origin, Outcome, Record, State
+from chansearch.space import Member, Shape, format_channels, parse_channels
+
+CANDIDATE_COLUMNS = (
+    "candidate",
+    "state",
+    "origin",
+    "channels",
+    "a",
+    "b",
+    "knots",
+    "values",
+    "params",
+    "macs",
+    "activations",
+    "peak_activations",
+    "seeds",
+    "val_top1",
+    "val_top1_mean",
+    "val_top1_std",
+    "test_top1",
+    "test_top1_mean",
+    "test_top1_std",
+    "epochs",
+    "seconds",
+    "retries",
+    "drawn",
+    "duplicate",
+    "under_budget",
+    "over_budget",
+    "reason",
+)
+CURVE_COLUMNS = ("candidate", "seed", "epoch", "lr", "train_loss", "val_top1")
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """A run on disk. ``create`` makes one, ``open`` takes an existing one."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def config_file(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def candidates_file(self) -> Path:
+        return self.path / "candidates.csv"
+
+    @property
+    def curves_file(self) -> Path:
+        return self.path / "curves.csv"
+
+    @property
+    def study_file(self) -> Path:
+        return self.path / "study.db"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tb"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    @property
+    def deciles_file(self) -> Path:
+        return self.path / "deciles.csv"
+
+    @property
+    def page_file(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def confirm_file(self) -> Path:
+        return self.path / "confirm.csv"
+
+    @staticmethod
+    def create(path: Path, config: Mapping) -> RunDirectory:
+        """A new run directory holding ``config`` (plain YAML types); raises ``UserError`` if it cannot be written."""
+        run = RunDirectory(Path(path))
+        try:
+            run.path.mkdir(parents=True, exist_ok=False)
+            write_aside(run.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+            _append(run.candidates_file, CANDIDATE_COLUMNS, [])
+            _append(run.curves_file, CURVE_COLUMNS, [])
+        except FileExistsError:
+            raise UserError(
+                f"name: {run.path} exists already; choose another or continue it with `chansearch resume {run.path}`"
+            ) from None
+        except OSError as error:
+            raise UserError(f"results: {run.path} cannot be written: {error.strerror}") from None
+        return run
+
+    @staticmethod
+    def open(path: Path | str) -> RunDirectory:
+        """An existing run; raises ``UserError`` where ``path`` is none."""
+        run = RunDirectory(Path(path))
+        if not run.config_file.is_file() or not run.candidates_file.is_file():
+            raise UserError(f"run: {str(path)!r} is no run directory; one holds config.yaml and candidates.csv")
+        return run
+
+    @staticmethod
+    def latest(results: Path | str) -> RunDirectory:
+        """The run last started under ``results``; raises ``UserError`` where there is none."""
+        runs = [
+            file.parent for file in Path(results).glob("*/config.yaml") if (file.parent / "candidates.csv").is_file()
+        ]
+        if not runs:
+            raise UserError(f"run: no run under {str(results)!r}; start one with `chansearch search` or name it")
+        return RunDirectory(max(runs, key=lambda run: ((run / "config.yaml").stat().st_mtime_ns, run.name)))
+
+    def config(self) -> dict:
+        """What the run was asked for, as plain YAML types."""
+        try:
+            data = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise UserError(f"run: {self.config_file} cannot be read as YAML: {' '.join(str(error).split())}") from None
+        if not isinstance(data, dict):
+            raise UserError(f"run: {self.config_file} holds no configuration")
+        return data
+
+    def append_record(self, record: Record) -> None:
+        """Add a candidate that has ended; on disk when this returns."""
+        _append(self.candidates_file, CANDIDATE_COLUMNS, [_record_to_row(record)])
+
+    def append_curve(self, points: Iterable[CurvePoint]) -> None:
+        """Add one epoch of a candidate, a point a seed."""
+        _append(self.curves_file, CURVE_COLUMNS, [_point_to_row(point) for point in points])
+
+    def records(self) -> list[Record]:
+        """All candidates that have ended, by number. Raises ``UserError`` naming the line for a broken one."""
+        records = [
+            _parsed(self.candidates_file, line, row, _row_to_record) for line, row in _rows(self.candidates_file)
+        ]
+        return sorted(records, key=lambda record: record.candidate.number)
+
+    def curves(self) -> list[CurvePoint]:
+        """All epochs in the order they were written. A candidate that was started again has its early epochs twice;
+        the later ones count."""
+        if not self.curves_file.is_file():
+            return []
+        return [_parsed(self.curves_file, line, row, _row_to_point) for line, row in _rows(self.curves_file)]
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Held while a search writes: raises ``UserError`` where another one holds it. A dead process holds nothing."""
+        import fcntl
+
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"run: {self.path} is being written by another search; wait for it or stop it"
+                ) from None
+            yield
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Write a whole file such that a reader, or a crash, sees the old one or the new one."""
+    aside = path.with_name(f".{path.name}.part")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def _append(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
+    """Append rows to a CSV file, each line whole and on disk; the header first, a torn last line cut off."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    with path.open("ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            whole = _whole_lines_end(file, end)
+            file.truncate(whole)
+            end = whole
+        if not end:
+            writer.writeheader()
+        writer.writerows(rows)
+        file.write(buffer.getvalue().encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _whole_lines_end(file: io.BufferedRandom, end: int) -> int:
+    """Position behind the last newline: lines hold none of their own, see ``_one_line``."""
+    position = end
+    while position > 0:
+        start = max(0, position - 4096)
+        file.seek(start)
+        found = file.read(position - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        position = start
+    return 0
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line numbers (from 1) and rows of a table, without a torn last line."""
+    try:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except OSError as error:
+        raise UserError(f"run: {path} cannot be read: {error.strerror}") from None
+    lines = text.split("\n")[:-1]
+    yield from enumerate(csv.DictReader(lines), start=2)
+
+
+def _parsed(path: Path, line: int, row: dict[str, str], parse):
+    try:
+        return parse(row)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        reason = f"column {error} is missing" if isinstance(error, KeyError) else error
+        raise UserError(f"run: {path} line {line} cannot be read: {reason}") from None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _mean_std(values: tuple[float, ...]) -> tuple[float | str, float | str]:
+    if not values:
+        return "", ""
+    return round(statistics.fmean(values), 4), round(statistics.stdev(values), 4) if len(values) > 1 else 0.0
+
+
+def _record_to_row(record: Record) -> dict:
+    candidate, outcome = record.candidate, record.outcome
+    val_mean, val_std = _mean_std(outcome.val_top1)
+    test_mean, test_std = _mean_std(outcome.test_top1)
+    return {
+        "candidate": candidate.number,
+        "state": outcome.state.value,
+        "origin": candidate.origin.value,
+        "channels": format_channels(candidate.channels),
+        "a": repr(candidate.member.a),
+        "b": repr(candidate.member.b),
+        "knots": " ".join(map(str, candidate.member.shape.knots)),
+        "values": " ".join(map(repr, candidate.member.shape.values)),
+        "params": candidate.params,
+        "macs": candidate.macs,
+        "activations": candidate.activations,
+        "peak_activations": candidate.peak_activations,
+        "seeds": " ".join(map(str, outcome.seeds)),
+        "val_top1": " ".join(f"{value:.4f}" for value in outcome.val_top1),
+        "val_top1_mean": val_mean,
+        "val_top1_std": val_std,
+        "test_top1": " ".join(f"{value:.4f}" for value in outcome.test_top1),
+        "test_top1_mean": test_mean,
+        "test_top1_std": test_std,
+        "epochs": outcome.epochs,
+        "seconds": round(outcome.seconds, 2),
+        "retries": outcome.retries,
+        "drawn": candidate.draws.drawn,
+        "duplicate": candidate.draws.duplicate,
+        "under_budget": candidate.draws.under_budget,
+        "over_budget": candidate.draws.over_budget,
+        "reason": _one_line(outcome.reason),
+    }
+
+
+def _numbers(text: str, kind) -> tuple:
+    return tuple(kind(part) for part in text.split())
+
+
+def _row_to_record(row: dict[str, str]) -> Record:
+    shape = Shape(_numbers(row["knots"], int), _numbers(row["values"], float))
+    candidate = Candidate(
+        number=int(row["candidate"]),
+        origin=Origin(row["origin"]),
+        member=Member(float(row["a"]), float(row["b"]), shape),
+        channels=parse_channels(row["channels"]),
+        params=int(row["params"]),
+        macs=int(row["macs"]),
+        activations=int(row["activations"]),
+        peak_activations=int(row["peak_activations"]),
+        draws=Draws(*(int(row[name]) for name in ("drawn", "duplicate", "under_budget", "over_budget"))),
+    )
+    outcome = Outcome(
+        state=State(row["state"]),
+        seeds=_numbers(row["seeds"], int),
+        val_top1=_numbers(row["val_top1"], float),
+        test_top1=_numbers(row["test_top1"], float),
+        epochs=int(row["epochs"]),
+        seconds=float(row["seconds"]),
+        retries=int(row["retries"]),
+        reason=row["reason"],
+    )
+    return Record(candidate, outcome)
+
+
+def _point_to_row(point: CurvePoint) -> dict:
+    return {
+        "candidate": point.candidate,
+        "seed": point.seed,
+        "epoch": point.epoch,
+        "lr": f"{point.lr:.6g}",
+        "train_loss": f"{point.train_loss:.6g}",
+        "val_top1": f"{point.val_top1:.4f}",
+    }
+
+
+def _row_to_point(row: dict[str, str]) -> CurvePoint:
+    return CurvePoint(
+        candidate=int(row["candidate"]),
+        seed=int(row["seed"]),
+        epoch=int(row["epoch"]),
+        lr=float(row["lr"]),
+        train_loss=float(row["train_loss"]),
+        val_top1=float(row["val_top1"]),
+    )

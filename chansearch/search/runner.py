@@ -1,0 +1,221 @@
+"""Running jobs on Ray Tune: a trial a candidate, a candidate a group of seeds."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ray import tune
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from chansearch.config import SchedulerConfig
+from chansearch.nets import NetworkSpec
+from chansearch.search.candidate import CurvePoint, Outcome, State
+from chansearch.search.cluster import Cluster
+from chansearch.search.worker import ENDED, train_candidate
+from chansearch.space import format_channels
+from chansearch.train.config import TrainConfig
+
+METRIC = "mean_val_top1"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One candidate to train with these seeds."""
+
+    number: int
+    channels: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        """A name one can read in the dashboard: number and channels."""
+        return f"{self.number:04d}_{format_channels(self.channels)}"
+
+
+class Director(Protocol):
+    """Says what to train next and hears what became of it. All calls come from the driver's one thread."""
+
+    def next_job(self) -> Job | None:
+        """The next job, or None when there is none left."""
+        ...
+
+    def on_epoch(self, job: Job, epoch: int, points: Sequence[CurvePoint]) -> None:
+        """One epoch of a job is done; a point a seed."""
+        ...
+
+    def on_end(self, job: Job, outcome: Outcome) -> None:
+        """A job has ended, for good."""
+        ...
+
+    def on_tick(self) -> None:
+        """Comes about every tenth of a second, whatever the jobs do."""
+        ...
+
+
+def run_jobs(
+    director: Director,
+    cluster: Cluster,
+    dataset,
+    skeleton: NetworkSpec,
+    recipe: TrainConfig,
+    *,
+    scheduler: TrialScheduler | None = None,
+    retries: int,
+) -> None:
+    """Train the director's jobs until it has none left. A job whose worker died starts again, ``retries`` times."""
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    # Tune insists on a folder for its own bookkeeping. Nothing is read back from it: the run directory is the record.
+    storage = tempfile.mkdtemp(prefix="chansearch-tune-")
+    try:
+        results = tune.Tuner(
+            tune.with_resources(
+                tune.with_parameters(train_candidate, dataset=dataset, skeleton=skeleton, recipe=recipe),
+                {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus_per_trial},
+            ),
+            tune_config=tune.TuneConfig(
+                metric=METRIC,
+                mode="max",
+                search_alg=_Source(director, cluster),
+                scheduler=scheduler or FIFOScheduler(),
+                num_samples=-1,
+                # A cluster may grow, so there Tune itself sees what fits.
+                max_concurrent_trials=cluster.workers if cluster.is_local else None,
+                # A new process would import torch anew for each candidate.
+                reuse_actors=True,
+                trial_name_creator=lambda trial: trial.config["label"],
+                trial_dirname_creator=lambda trial: trial.config["label"],
+            ),
+            run_config=tune.RunConfig(
+                storage_path=storage,
+                name="trials",
+                callbacks=[_Ears(director)],
+                failure_config=tune.FailureConfig(max_failures=retries),
+                verbose=0,
+            ),
+        ).fit()
+        del results
+    finally:
+        shutil.rmtree(storage, ignore_errors=True)
+
+
+def make_scheduler(config: SchedulerConfig, epochs: int) -> TrialScheduler:
+    """``none``: every trial to its end. ``asha``: rungs on the mean over the seeds."""
+    if config.name == "none":
+        return FIFOScheduler()
+    return ResumableASHA(
+        time_attr="epoch",
+        max_t=epochs,
+        grace_period=config.grace_epochs,
+        reduction_factor=config.reduction,
+        # The last epoch's report is followed by one with the test accuracy.
+        stop_last_trials=False,
+    )
+
+
+class ResumableASHA(AsyncHyperBandScheduler):
+    """Asynchronous successive halving that can be told of candidates of an earlier session."""
+
+    def remember(self, label: str, means: dict[int, float]) -> None:
+        """A candidate's mean accuracies by epoch, from the record: its rungs judge later ones again."""
+
+        @dataclass(frozen=True)
+        class Past:
+            trial_id: str
+
+        for epoch, mean in sorted(means.items()):
+            self._brackets[0].on_result(Past(label), epoch, mean)
+
+
+class _Source(Searcher):
+    """Tune asks here for the next trial."""
+
+    def __init__(self, director: Director, cluster: Cluster) -> None:
+        super().__init__(metric=METRIC, mode="max")
+        self._director = director
+        self._cpus = cluster.cpus_per_trial
+
+    def suggest(self, trial_id: str) -> dict | str:
+        job = self._director.next_job()
+        if job is None:
+            return Searcher.FINISHED
+        return {
+            "number": job.number,
+            "channels": list(job.channels),
+            "seeds": list(job.seeds),
+            "label": job.label,
+            "cpus": self._cpus,
+        }
+
+    def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
+        """The director hears of it through the callback, which also has the reason of a failure."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Tune's snapshots are not read back."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        raise NotImplementedError("a search resumes from its run directory")
+
+
+class _Ears(tune.Callback):
+    """Tune tells here what trials do."""
+
+    def __init__(self, director: Director) -> None:
+        self._director = director
+        self._retries: dict[str, int] = {}
+
+    def on_step_end(self, iteration, trials, **info) -> None:
+        self._director.on_tick()
+
+    def on_trial_result(self, iteration, trials, trial, result, **info) -> None:
+        if ENDED in result:
+            return
+        job = _job(trial)
+        points = [
+            CurvePoint(job.number, seed, result["epoch"], result["lr"], loss, top1)
+            for seed, loss, top1 in zip(job.seeds, result["train_loss"], result["val_top1"], strict=True)
+        ]
+        self._director.on_epoch(job, result["epoch"], points)
+
+    def on_trial_recover(self, iteration, trials, trial, **info) -> None:
+        self._retries[trial.trial_id] = self._retries.get(trial.trial_id, 0) + 1
+
+    def on_trial_complete(self, iteration, trials, trial, **info) -> None:
+        result = trial.last_result
+        state = State(result.get(ENDED, State.STOPPED_AT_RUNG.value))
+        self._director.on_end(_job(trial), self._outcome(trial, state, result.get("reason", "")))
+
+    def on_trial_error(self, iteration, trials, trial, **info) -> None:
+        self._director.on_end(_job(trial), self._outcome(trial, State.FAILED, _reason(trial)))
+
+    def _outcome(self, trial, state: State, reason: str) -> Outcome:
+        result = trial.last_result or {}
+        return Outcome(
+            state=state,
+            seeds=_job(trial).seeds,
+            val_top1=tuple(result.get("val_top1", ())),
+            test_top1=tuple(result.get("test_top1", ())),
+            epochs=result.get("epoch", 0),
+            seconds=result.get("seconds", 0.0),
+            retries=self._retries.get(trial.trial_id, 0),
+            reason=reason,
+        )
+
+
+def _job(trial) -> Job:
+    config = trial.config
+    return Job(config["number"], tuple(config["channels"]), tuple(config["seeds"]))
+
+
+def _reason(trial) -> str:
+    """Why Tune gave a trial up, in one line; running out of memory goes by that name."""
+    error = trial.get_error()
+    text = str(error or "unknown")
+    if "OutOfMemory" in type(error).__name__ or "memory" in text.lower():
+        return f"worker out of memory: {text.splitlines()[0]}"
+    return f"worker died: {text.splitlines()[0]}"

@@ -1,0 +1,299 @@
+"""One session of a search: from a configuration, or a run that was cut off, to a run directory."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from chansearch.config import SearchConfig, compose, from_plain
+from chansearch.errors import UserError
+from chansearch.search.candidate import CurvePoint, Outcome, Record
+from chansearch.search.plan import Plan, make_plan
+from chansearch.search.propose import Proposal, Proposer, SpaceExhausted, check_reachable
+from chansearch.search.rundir import RunDirectory
+from chansearch.space import format_channels, line_r2
+
+# Less free space than this and the record of a search may not fit: some hundred kB a candidate, mostly TensorBoard.
+_LEAST_FREE_BYTES = 200 * 2**20
+
+
+class Interrupted(Exception):
+    """The user stopped the search; ``run`` resumes it."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__(run)
+        self.run = run
+
+
+def check(config: SearchConfig) -> Plan:
+    """Everything that can be wrong before any data is read or any worker starts; raises ``UserError``."""
+    make_plan(config, classes=2)  # the cheap checks first: counting a folder's classes imports torch
+    plan = make_plan(config, class_count(config))
+    check_reachable(plan.problem, config.search.seed)
+    from chansearch.train.data import check as check_data
+
+    check_data(config.data, plan.skeleton.input_size, plan.skeleton.in_channels)
+    return plan
+
+
+def class_count(config: SearchConfig) -> int:
+    """Classes of the data, without reading an image."""
+    if config.data.name == "cifar100":
+        return 100
+    if config.data.name == "folder":
+        from chansearch.train.folder import list_images
+
+        return len(list_images(config.data.root, "data.root").classes)
+    return 10
+
+
+def start(config: SearchConfig, *, dry_run: bool = False) -> RunDirectory | None:
+    """Search as ``config`` says and give the run directory; None after a dry run, which trains and writes nothing.
+
+    Raises ``UserError`` before any worker starts, and ``Interrupted`` on Ctrl-C.
+    """
+    from chansearch.search.provenance import provenance
+
+    plan = check(config)
+    path = Path(config.results) / (config.name or _default_name(config))
+    if dry_run:
+        _rehearse(plan)
+        return None
+    if path.exists():
+        raise UserError(f"name: {path} exists already; choose another, or continue it with `chansearch resume {path}`")
+    _check_disk(Path(config.results))
+    dataset = _load(plan)
+    with _connected(plan) as cluster:
+        _print_estimate(plan, cluster, len(dataset.train.images), len(dataset.val.images))
+        plain = dataclasses.asdict(config)
+        run = RunDirectory.create(path, plain | {"provenance": provenance(data_fingerprint=dataset.fingerprint)})
+        print(f"run: {run.path}", flush=True)
+        with run.locked():
+            _Session(plan, run, dataset).run(cluster)
+    return run
+
+
+def resume(run: RunDirectory) -> RunDirectory:
+    """Go on with a run that was cut off: what has ended is kept, what was in flight starts again.
+
+    Raises ``UserError`` where the run cannot be read or its data has changed, ``Interrupted`` on Ctrl-C.
+    """
+    held = run.config()
+    config = from_plain(held, str(run.config_file))
+    records = run.records()
+    if len(records) >= config.search.candidates:
+        print(f"run: {run.path} is complete: {len(records)} of {config.search.candidates} candidates")
+        return run
+    with run.locked():
+        plan = check(config)
+        _check_disk(run.path)
+        dataset = _load(plan)
+        known = (held.get("provenance") or {}).get("data_fingerprint")
+        if known != dataset.fingerprint:
+            raise UserError(
+                f"data: the images are not those the run began with (fingerprint {dataset.fingerprint}, was {known})"
+            )
+        with _connected(plan) as cluster:
+            left = config.search.candidates - len(records)
+            print(f"run: {run.path}: {len(records)} candidates kept, {left} to go", flush=True)
+            _Session(plan, run, dataset, records).run(cluster)
+    return run
+
+
+class _Session:
+    """The search's director: proposes, records, learns, shows. Everything happens in the driver's one thread."""
+
+    def __init__(self, plan: Plan, run: RunDirectory, dataset, records: Sequence[Record] = ()) -> None:
+        from chansearch.search.progress import Progress
+        from chansearch.search.study import StudyFile
+        from chansearch.search.tensorboard import CurveWriter
+
+        config = plan.config
+        self._plan, self._run, self._dataset, self._records = plan, run, dataset, list(records)
+        self._seeds = tuple(range(config.train.seeds))
+        self._study = StudyFile(run.study_file, plan.problem)
+        self._study.finish(records)
+        known = self._study.proposals()
+        self._proposer = Proposer(plan.problem, config.sampler.name, config.search.seed, config.sampler.startup, known)
+        for record in records:
+            self._proposer.tell(record)
+        ended = {record.candidate.number for record in records}
+        self._pending = [proposal for proposal in known if proposal.candidate.number not in ended]
+        self._in_flight: dict[int, Proposal] = {}
+        self._curves = CurveWriter(run.tensorboard)
+        self._progress = Progress(config.search.candidates, config.train.epochs, f"{config.data.rank_on} top-1")
+        self._progress.restore(records)
+
+    def run(self, cluster) -> None:
+        from chansearch.search.runner import make_scheduler, run_jobs
+
+        config = self._plan.config
+        scheduler = make_scheduler(config.scheduler, config.train.epochs)
+        if config.scheduler.name == "asha":
+            self._remind(scheduler)
+        try:
+            with _stoppable(), self._progress:
+                run_jobs(
+                    self,
+                    cluster,
+                    self._dataset,
+                    self._plan.skeleton,
+                    config.train,
+                    scheduler=scheduler,
+                    retries=config.search.retries,
+                )
+        except KeyboardInterrupt:
+            raise Interrupted(self._run) from None
+        finally:
+            self._curves.close()
+
+    def _remind(self, scheduler) -> None:
+        """Rungs judge by all candidates of the run, those of earlier sessions too."""
+        means: dict[int, dict[int, list[float]]] = {}
+        ended = {record.candidate.number for record in self._records}
+        latest = {(p.candidate, p.seed, p.epoch): p.val_top1 for p in self._run.curves() if p.candidate in ended}
+        for (number, _, epoch), top1 in latest.items():
+            means.setdefault(number, {}).setdefault(epoch, []).append(top1)
+        for number, by_epoch in means.items():
+            scheduler.remember(str(number), {epoch: sum(tops) / len(tops) for epoch, tops in by_epoch.items()})
+
+    def next_job(self):
+        from chansearch.search.runner import Job
+
+        if self._pending:
+            proposal = self._pending.pop(0)
+        elif len(self._records) + len(self._in_flight) < self._plan.config.search.candidates:
+            try:
+                proposal = self._proposer.propose()
+            except SpaceExhausted:
+                self._progress.console.print(
+                    f"space: no candidate is left after {len(self._records) + len(self._in_flight)}; "
+                    "a wider budget, another family or a smaller divisor has more",
+                    markup=False,
+                )
+                return None
+            self._study.add(proposal)
+        else:
+            return None
+        candidate = proposal.candidate
+        self._in_flight[candidate.number] = proposal
+        self._progress.proposed(candidate)
+        return Job(candidate.number, candidate.channels, self._seeds)
+
+    def on_epoch(self, job, epoch: int, points: Sequence[CurvePoint]) -> None:
+        self._run.append_curve(points)
+        self._curves.epoch(job.label, epoch, points)
+        self._progress.epoch(job.number, epoch, points)
+
+    def on_end(self, job, outcome: Outcome) -> None:
+        record = Record(self._in_flight.pop(job.number).candidate, outcome)
+        self._run.append_record(record)  # the record first: what it holds is never trained again
+        self._records.append(record)
+        self._study.finish([record])
+        self._proposer.tell(record)
+        self._curves.end(job.label, record)
+        self._progress.ended(record)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM ends a search as Ctrl-C does."""
+
+    def stop(*_) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _connected(plan: Plan) -> Iterator:
+    from chansearch.search.cluster import connected
+
+    with connected(plan.config.cluster) as cluster:
+        if cluster.dashboard_url:
+            print(f"Ray dashboard: {cluster.dashboard_url}", flush=True)
+        yield cluster
+
+
+def _load(plan: Plan):
+    from chansearch.train.data import load
+
+    return load(plan.config.data, plan.skeleton.input_size, plan.skeleton.in_channels)
+
+
+def _default_name(config: SearchConfig) -> str:
+    import datetime
+
+    moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return f"{config.constraint.name}-{config.data.name}-{config.fidelity}-{moment}"
+
+
+def _check_disk(folder: Path) -> None:
+    existing = folder.resolve()
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free
+    if free < _LEAST_FREE_BYTES:
+        raise UserError(
+            f"results: {str(folder)!r} is on a disk with {free // 2**20} MB free; "
+            f"a run needs at least {_LEAST_FREE_BYTES // 2**20} MB"
+        )
+
+
+def _rehearse(plan: Plan) -> None:
+    """The first ten candidates and the estimate, from random images of the right size."""
+    from chansearch.search.estimate import expected_images
+
+    config = plan.config
+    proposals = _first_proposals(plan, 10)
+    print(f"the first {len(proposals)} candidates ({config.sampler.name} starts from unguided ones):")
+    for proposal in proposals:
+        candidate = proposal.candidate
+        print(
+            f"  {candidate.number}: {format_channels(candidate.channels)}  params {candidate.params:,}  "
+            f"MACs {candidate.macs:,}  R² of its line {float(line_r2(candidate.channels)):.3f}"
+        )
+    with _connected(plan) as cluster:
+        _print_estimate(plan, cluster, *expected_images(config.data))
+
+
+def _first_proposals(plan: Plan, count: int) -> list[Proposal]:
+    sampler = plan.config.sampler.name
+    unguided = sampler if sampler == "qmc" else "random"
+    proposer = Proposer(plan.problem, unguided, plan.config.search.seed, startup=count)
+    proposals = []
+    for _ in range(count):
+        try:
+            proposals.append(proposer.propose())
+        except SpaceExhausted:
+            break
+    return proposals
+
+
+def _print_estimate(plan: Plan, cluster, train_images: int, val_images: int) -> None:
+    """A few steps, on as many workers at once as the search will use."""
+    import ray
+
+    from chansearch.search.estimate import Work, describe, expected_images, slowest
+    from chansearch.search.worker import measure
+
+    config = plan.config
+    first = sorted((p.candidate for p in _first_proposals(plan, 10)), key=lambda candidate: candidate.macs)
+    typical = first[len(first) // 2].channels
+    remote = ray.remote(measure).options(num_cpus=cluster.cpus_per_trial, num_gpus=cluster.gpus_per_trial)
+    threads = max(1, int(cluster.cpus_per_trial))
+    steps = ray.get([remote.remote(plan.skeleton, typical, config.train, threads) for _ in range(cluster.workers)])
+    settings = (config.train.epochs, config.train.seeds, config.search.candidates)
+    work = Work(train_images, val_images, *settings)
+    laptop = compose(["fidelity=laptop"])
+    subset = dataclasses.replace(config.data, train_images=laptop.data.train_images, val_images=laptop.data.val_images)
+    less = Work(*expected_images(subset), laptop.train.epochs, laptop.train.seeds, config.search.candidates)
+    print(describe(config, work, slowest(steps), cluster.workers, less), flush=True)

@@ -1,0 +1,72 @@
+"""What runs inside a Ray worker: the training of one candidate, a group of seeds in lockstep."""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Iterator
+
+from chansearch.nets import NetworkSpec, build
+from chansearch.train.config import TrainConfig
+from chansearch.train.results import Diverged, StepTime
+
+# Why a training ended, under this key of its last report; absent when the scheduler stopped it.
+ENDED = "ended"
+
+
+def train_candidate(config: dict, *, dataset, skeleton: NetworkSpec, recipe: TrainConfig) -> None:
+    """Tune's trainable. ``config`` holds the candidate's ``channels`` and ``seeds``; reports once an epoch.
+
+    A group of seeds is one trial, so that early stopping and rungs judge the mean over the seeds. Every failure that
+    is the training's own is reported, not raised: Tune would start it again, and it would fail again.
+    """
+    from ray import tune
+
+    for report in reports(config, dataset, skeleton, recipe):
+        tune.report(report)
+
+
+def reports(config: dict, dataset, skeleton: NetworkSpec, recipe: TrainConfig) -> Iterator[dict]:
+    """The reports of one training: one an epoch, then one that says how it ended, with the test accuracy."""
+    import torch
+
+    from chansearch.train.engine import GroupTrainer
+
+    # One thread a worker unless it was given more cores; OMP_NUM_THREADS alone does not reach torch's own pool.
+    torch.set_num_threads(max(1, int(config.get("cpus", 1))))
+    spec = skeleton.with_channels(config["channels"])
+    report: dict = {}
+    try:
+        trainer = GroupTrainer(functools.partial(build, spec), dataset, recipe, config["seeds"])
+        for result in trainer:
+            report = {
+                "epoch": result.epoch,
+                "mean_val_top1": result.mean_val_top1,
+                "val_top1": [seed.val_top1 for seed in result.seeds],
+                "train_loss": [seed.train_loss for seed in result.seeds],
+                "lr": result.lr,
+                "seconds": report.get("seconds", 0.0) + result.seconds,
+                "images": result.images,
+            }
+            yield report
+        ended = "stopped early" if trainer.stopped_early else "finished"
+        yield report | {ENDED: ended, "test_top1": list(trainer.test_top1())}
+    except Diverged as error:
+        yield report | {ENDED: "failed", "reason": str(error)}
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        reason = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+        yield report | {ENDED: "failed", "reason": reason}
+
+
+def measure(skeleton: NetworkSpec, channels: tuple[int, ...], recipe: TrainConfig, threads: int) -> StepTime:
+    """Images a second of training and of measuring in this worker."""
+    import torch
+
+    from chansearch.train.engine import measure_step
+
+    torch.set_num_threads(threads)
+    spec = skeleton.with_channels(channels)
+    return measure_step(
+        functools.partial(build, spec), recipe, spec.input_size, spec.in_channels, spec.classes, steps=3
+    )
