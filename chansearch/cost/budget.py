@@ -106,7 +106,7 @@ class Budget:
         return [Verdict.OVER if o else Verdict.UNDER if u else Verdict.WITHIN for o, u in zip(over, under, strict=True)]
 
     def describe(self) -> str:
-        """``params 180,000 to 220,000 and MACs 27.0M to 33.0M, classifier not counted``."""
+        """``params 0.18M to 0.22M and MACs 27M to 33M, classifier not counted``."""
         parts = [
             f"{'MACs' if name == 'macs' else name} {format_count(band.low)} to {format_count(band.high)}"
             if band.low > 0

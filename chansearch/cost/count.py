@@ -12,13 +12,13 @@ import numpy as np
 
 from chansearch.nets.spec import NetworkSpec, se_width
 
-CONVENTION = (
-    "params: weights and biases of convolutions, BatchNorm and classifier; "
-    "MACs (the paper's FLOPs): multiply-adds of convolutions and linear layers, one image, SE included; "
-    "nothing for bias, BatchNorm, activations, pooling and additions; "
-    "activations: output elements of convolutions and linear layers; "
-    "peak: most elements alive at once in inference, BatchNorm folded, activations in place"
-)
+CONVENTION = {
+    "params": "weights and biases of convolutions, BatchNorm and classifier",
+    "macs": "multiply-adds of convolutions and linear layers for one image, SE included (the paper's FLOPs); "
+    "nothing for bias, BatchNorm, activations, pooling and additions",
+    "activations": "output elements of convolutions and linear layers for one image",
+    "peak_activations": "most elements alive at once in inference of one image, BatchNorm folded, activations in place",
+}
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ def load_spec(path: str | Path) -> NetworkSpec:
     try:
         with Path(path).open(encoding="utf-8") as file:
             data = yaml.safe_load(file)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        # ValueError: bytes that are no text, and YAML's dates and numbers that are none (2020-13-45).
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise UserError(f"{path}: cannot be read as YAML: {reason}") from None
     return spec_from_dict(data.get("network") if isinstance(data, dict) else None, str(path))
@@ -53,6 +54,13 @@ def resolve_network(network: NetworkSpec | str | Path) -> NetworkSpec:
         return network
     if str(network) in PRESETS:
         return preset(str(network))
-    if Path(network).suffix.lower() not in (".yaml", ".yml") and not Path(network).exists():
+    if Path(network).suffix.lower() not in (".yaml", ".yml") and not _exists(Path(network)):
         return preset(str(network))
     return load_spec(network)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name longer than a file's may be, for one
+        return False

@@ -112,8 +112,9 @@ def se_width(hidden: np.ndarray, reduction: int, divisor: int) -> np.ndarray:
     """Squeezed channels of an SE for expanded channels ``hidden``: the rounding of the official code and of timm.
 
     Whole ``hidden``: ⌊hidden·(1/reduction)⌋ to the nearest multiple of ``divisor``, one more where that loses over a
-    tenth, at least one. The product is taken as written there, in float64 (228·(1/12) is 18, not 19): the published
-    weights have those widths. Float ``hidden``: unrounded, for solving a budget.
+    tenth, at least one. The product is taken as written there, in float64, which for some reductions loses one
+    (49·(1/49) is below 1); at ReXNet's 12 it is plain floor division. Float ``hidden``: unrounded, for solving a
+    budget.
     """
     if hidden.dtype.kind == "f":
         return hidden / reduction

@@ -53,10 +53,6 @@ class Director(Protocol):
         """A job has ended, for good."""
         ...
 
-    def on_tick(self) -> None:
-        """Comes about every tenth of a second, whatever the jobs do."""
-        ...
-
 
 def run_jobs(
     director: Director,
@@ -73,7 +69,7 @@ def run_jobs(
     # Tune insists on a folder for its own bookkeeping. Nothing is read back from it: the run directory is the record.
     storage = tempfile.mkdtemp(prefix="chansearch-tune-")
     try:
-        results = tune.Tuner(
+        tune.Tuner(
             tune.with_resources(
                 tune.with_parameters(train_candidate, dataset=dataset, skeleton=skeleton, recipe=recipe),
                 {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus_per_trial},
@@ -99,7 +95,6 @@ def run_jobs(
                 verbose=0,
             ),
         ).fit()
-        del results
     finally:
         shutil.rmtree(storage, ignore_errors=True)
 
@@ -132,7 +127,14 @@ class ResumableASHA(AsyncHyperBandScheduler):
             self._brackets[0].on_result(Past(label), epoch, mean)
 
 
-class _Source(Searcher):
+class _Unpickled:
+    """Tune pickles its searcher and callbacks for a resume of its own; what they hold lives in the driver alone."""
+
+    def __getstate__(self) -> dict:
+        return {}
+
+
+class _Source(_Unpickled, Searcher):
     """Tune asks here for the next trial."""
 
     def __init__(self, director: Director, cluster: Cluster) -> None:
@@ -156,21 +158,18 @@ class _Source(Searcher):
         """The director hears of it through the callback, which also has the reason of a failure."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Tune's snapshots are not read back."""
+        """Tune's snapshots are not read back: a search resumes from its run directory."""
 
     def restore(self, checkpoint_path: str) -> None:
-        raise NotImplementedError("a search resumes from its run directory")
+        raise NotImplementedError
 
 
-class _Ears(tune.Callback):
+class _Ears(_Unpickled, tune.Callback):
     """Tune tells here what trials do."""
 
     def __init__(self, director: Director) -> None:
         self._director = director
         self._retries: dict[str, int] = {}
-
-    def on_step_end(self, iteration, trials, **info) -> None:
-        self._director.on_tick()
 
     def on_trial_result(self, iteration, trials, trial, result, **info) -> None:
         if ENDED in result:

@@ -67,10 +67,12 @@ def start(config: SearchConfig, *, dry_run: bool = False) -> RunDirectory | None
         raise UserError(f"name: {path} exists already; choose another, or continue it with `chansearch resume {path}`")
     _check_disk(Path(config.results))
     dataset = _load(plan)
-    with _connected(plan) as cluster:
+    with connected_for(plan) as cluster:
         _print_estimate(plan, cluster, len(dataset.train.images), len(dataset.val.images))
         plain = dataclasses.asdict(config)
-        run = RunDirectory.create(path, plain | {"provenance": provenance(data_fingerprint=dataset.fingerprint)})
+        run = RunDirectory.create(
+            path, plain | {"provenance": provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))}
+        )
         print(f"run: {run.path}", flush=True)
         with run.locked():
             _Session(plan, run, dataset).run(cluster)
@@ -91,13 +93,8 @@ def resume(run: RunDirectory) -> RunDirectory:
     with run.locked():
         plan = check(config)
         _check_disk(run.path)
-        dataset = _load(plan)
-        known = (held.get("provenance") or {}).get("data_fingerprint")
-        if known != dataset.fingerprint:
-            raise UserError(
-                f"data: the images are not those the run began with (fingerprint {dataset.fingerprint}, was {known})"
-            )
-        with _connected(plan) as cluster:
+        dataset = load_same(plan, held)
+        with connected_for(plan) as cluster:
             left = config.search.candidates - len(records)
             print(f"run: {run.path}: {len(records)} candidates kept, {left} to go", flush=True)
             _Session(plan, run, dataset, records).run(cluster)
@@ -136,7 +133,7 @@ class _Session:
         if config.scheduler.name == "asha":
             self._remind(scheduler)
         try:
-            with _stoppable(), self._progress:
+            with stoppable(), self._progress:
                 run_jobs(
                     self,
                     cluster,
@@ -200,7 +197,7 @@ class _Session:
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
+def stoppable() -> Iterator[None]:
     """SIGTERM ends a search as Ctrl-C does."""
 
     def stop(*_) -> None:
@@ -214,7 +211,7 @@ def _stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def _connected(plan: Plan) -> Iterator:
+def connected_for(plan: Plan) -> Iterator:
     from chansearch.search.cluster import connected
 
     with connected(plan.config.cluster) as cluster:
@@ -227,6 +224,17 @@ def _load(plan: Plan):
     from chansearch.train.data import load
 
     return load(plan.config.data, plan.skeleton.input_size, plan.skeleton.in_channels)
+
+
+def load_same(plan: Plan, held: dict):
+    """The data of a run; raises ``UserError`` when its images are not those the run began with."""
+    dataset = _load(plan)
+    known = (held.get("provenance") or {}).get("data_fingerprint")
+    if known != dataset.fingerprint:
+        raise UserError(
+            f"data: the images are not those the run began with (fingerprint {dataset.fingerprint}, was {known})"
+        )
+    return dataset
 
 
 def _default_name(config: SearchConfig) -> str:
@@ -261,7 +269,7 @@ def _rehearse(plan: Plan) -> None:
             f"  {candidate.number}: {format_channels(candidate.channels)}  params {candidate.params:,}  "
             f"MACs {candidate.macs:,}  R² of its line {float(line_r2(candidate.channels)):.3f}"
         )
-    with _connected(plan) as cluster:
+    with connected_for(plan) as cluster:
         _print_estimate(plan, cluster, *expected_images(config.data))
 
 

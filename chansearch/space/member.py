@@ -43,7 +43,7 @@ def parse_channels(text: str) -> tuple[int, ...]:
     """
     channels: list[int] = []
     for part in re.split(r"[-,]", text.strip()):
-        match = re.fullmatch(r"\s*(\d{1,7})(?:[x×](\d{1,3}))?\s*", part)
+        match = re.fullmatch(r"\s*(\d{1,7})(?:[x×]([1-9]\d{0,2}))?\s*", part)
         if not match:
             raise UserError(f"channels: {text!r} is not a list such as 34-34-45-55-66 or 52x9-115-263")
         channels += [int(match[1])] * int(match[2] or 1)

@@ -28,7 +28,7 @@ class DataConfig:
     name: str = "cifar100"  # cifar10, cifar100, folder (DIR/<class>/<image>) or digits (scikit-learn's, 8×8 grey)
     root: str | None = None  # folder: the class folders; cifar: where the archive is or goes (null: in the cache)
     test_root: str | None = None  # folder: class folders of the test part; null: test_fraction is cut from root
-    url: str | None = None  # cifar: a mirror, either the archive itself or the folder that holds it
+    url: str | None = None  # cifar: a mirror (http or https), either the archive itself or the folder that holds it
     cache: str | None = None  # where decoded folders and downloads are kept; null: $XDG_CACHE_HOME/chansearch
     val_fraction: float = 0.1  # of the training images, in (0, 1), cut off as validation part
     test_fraction: float = 0.1  # of all images, in (0, 1); folder and digits without a test part of their own
@@ -85,6 +85,10 @@ def validate_data(config: DataConfig) -> None:
         raise UserError(f"data.test_root: '{config.test_root}' is for data.name=folder only; allowed here: null")
     if config.name not in ("cifar10", "cifar100") and config.url is not None:
         raise UserError(f"data.url: '{config.url}' is for data.name=cifar10 and cifar100 only; allowed here: null")
+    if config.url is not None and not config.url.startswith(("http://", "https://")):
+        raise UserError(
+            f"data.url: '{config.url}'; allowed: http://… or https://… (an archive on disk is placed in data.root)"
+        )
     if config.name == "digits" and config.augment == "crop_flip":
         raise UserError(
             "data.augment: 'crop_flip' mirrors images, and a mirrored digit is no digit; "

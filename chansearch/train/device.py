@@ -16,7 +16,9 @@ def resolve_device(name: str) -> torch.device:
         count = torch.cuda.device_count()
         if device.index is not None and device.index >= count:
             allowed = ", ".join(f"cuda:{index}" for index in range(count))
-            raise UserError(f"train.device: '{name}' asked for, but there are {count} GPUs; allowed: {allowed}, cpu, auto")
+            raise UserError(
+                f"train.device: '{name}' asked for, but there are {count} GPUs; allowed: {allowed}, cpu, auto"
+            )
     return device
 
 

@@ -12,6 +12,6 @@ def learning_rate(step: int, steps_per_epoch: int, config: TrainConfig) -> float
     """
     warmup = round(config.warmup_epochs * steps_per_epoch)
     if step < warmup:
-        return config.lr * (step + 1) / warmup
+        return config.lr * ((step + 1) / warmup)
     done = (step - warmup) / (config.epochs * steps_per_epoch - warmup)
     return 0.5 * config.lr * (1 + math.cos(math.pi * done))

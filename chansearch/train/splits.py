@@ -9,17 +9,14 @@ def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
     """Indices of ``labels``, shape (N,), ordered so that every prefix holds the classes in proportion.
 
     A prefix is a stratified subset and a shorter prefix is contained in a longer one, which makes the subsets nested.
-    In a prefix of n images each class is within one of its share n·(count of the class)/N.
+    With equally large classes the counts in a prefix differ by at most one.
     """
-    ranks = np.random.default_rng([seed, 1]).random(len(labels))
-    # Position of each image within its class, shuffled, as a quantile in (0, 1): sorting by quantile interleaves.
-    by_class = np.lexsort((ranks, labels))
-    counts = np.bincount(labels)
-    starts = np.cumsum(counts) - counts
-    place = np.arange(len(labels)) - starts[labels[by_class]]
-    quantiles = np.empty(len(labels))
-    quantiles[by_class] = (place + 0.5) / counts[labels[by_class]]
-    return np.lexsort((ranks, quantiles))  # equal quantiles, as in balanced classes, fall in random order
+    rng = np.random.default_rng([seed, 1])
+    places, counts = _places(labels, rng)
+    # Each image's quantile within its class; sorting by it interleaves the classes. The offset is drawn per class:
+    # were it 0.5 for all, the classes of one image would all enter at the same point.
+    offsets = rng.random(len(counts))
+    return np.argsort((places + offsets[labels]) / counts[labels], kind="stable")
 
 
 def cut(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,14 +24,10 @@ def cut(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.
 
     At least one image of each class lands on either side, so every class needs two images (not checked here).
     """
-    ranks = np.random.default_rng([seed, 0]).random(len(labels))
-    by_class = np.lexsort((ranks, labels))
-    counts = np.bincount(labels)
-    starts = np.cumsum(counts) - counts
-    place = np.arange(len(labels)) - starts[labels[by_class]]
+    places, counts = _places(labels, np.random.default_rng([seed, 0]))
     part_counts = np.clip(np.rint(fraction * counts).astype(np.int64), 1, np.maximum(counts - 1, 1))
-    in_part = place < part_counts[labels[by_class]]
-    return np.sort(by_class[~in_part]), np.sort(by_class[in_part])
+    in_part = places < part_counts[labels]
+    return np.flatnonzero(~in_part), np.flatnonzero(in_part)
 
 
 def subset(labels: np.ndarray, count: int | None, seed: int, key: str) -> np.ndarray:
@@ -44,3 +37,13 @@ def subset(labels: np.ndarray, count: int | None, seed: int, key: str) -> np.nda
     if count > len(labels):
         raise UserError(f"{key}: {count}, but that part has {len(labels)} images; allowed: 1 to {len(labels)}, null")
     return np.sort(stratified_order(labels, seed)[:count])
+
+
+def _places(labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Each image's place, from 0, in a random order of its class, shape (N,); and the class sizes."""
+    by_class = np.lexsort((rng.random(len(labels)), labels))
+    counts = np.bincount(labels)
+    starts = np.cumsum(counts) - counts
+    places = np.empty(len(labels), dtype=np.int64)
+    places[by_class] = np.arange(len(labels)) - starts[labels[by_class]]
+    return places, counts

@@ -1,0 +1,34 @@
+# Two commands set everything up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+# One thread a process: the tests start Ray workers, and two pools of threads on the same cores only wait for each other.
+THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.PHONY: demo test lint coverage clean
+
+demo: $(VENV)/.demo
+	$(BIN)/chansearch search constraint=demo data=digits fidelity=demo search.candidates=20
+	$(BIN)/chansearch report
+	$(BIN)/chansearch export --top 1 > rexnet_custom.yaml
+	$(BIN)/chansearch build rexnet_custom.yaml
+
+test: $(VENV)/.test
+	$(THREADS) $(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+coverage: $(VENV)/.test
+	$(THREADS) $(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+
+$(VENV)/.%: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "chansearch needs Python 3.11 or newer; name one with make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage htmlcov

@@ -1,0 +1,150 @@
+"""``chansearch export``: from a run's candidate, or channels given by hand, to the document."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+
+from chansearch.cost import parse_count, price_spec
+from chansearch.errors import UserError
+from chansearch.export.document import document
+from chansearch.export.full import full_network, reference, unrounded_start
+from chansearch.nets import NetworkSpec
+from chansearch.search.candidate import Record
+from chansearch.search.rundir import RunDirectory
+from chansearch.space import Member, fit, parse_channels
+
+# A network further than this from a budget that was asked for in so many words is refused, not handed out.
+_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What ``chansearch export`` was asked for; None where the default holds."""
+
+    run_directory: str | None = None
+    results: str = "results"
+    top: int = 1
+    channels: str | None = None
+    form: str = "rexnet"
+    params: str | None = None
+    macs: str | None = None
+    input_size: int | None = None
+    classes: int | None = None
+    divisor: int | None = None
+    se: str | None = None
+    activation: str | None = None
+    depthwise_activation: str | None = None
+
+
+@dataclass(frozen=True)
+class _Searched:
+    """What is exported: a member, and the run's record and configuration where it has one."""
+
+    channels: tuple[int, ...]
+    member: Member
+    record: Record | None
+    run: RunDirectory | None
+
+
+def export_document(options: ExportOptions) -> dict:
+    """The document to write; raises ``UserError`` for a run, rank or budget that is not to be had."""
+    searched = _searched(options)
+    if options.form == "searched":
+        spec, member = _small(options, searched), searched.member
+        costs = price_spec(spec)
+    else:
+        found = _full(options, searched.member)
+        spec, member, costs = found.spec, found.member, found.costs
+    return document(spec, member, costs, searched.channels, searched.record, _about(searched.run))
+
+
+def _searched(options: ExportOptions) -> _Searched:
+    if options.channels is not None:
+        if options.run_directory is not None:
+            raise UserError("--channels: given together with --run; give one of them")
+        channels = parse_channels(options.channels)
+        return _Searched(channels, fit(channels), None, None)
+    run = RunDirectory.open(options.run_directory) if options.run_directory else RunDirectory.latest(options.results)
+    scored = sorted(
+        (record for record in run.records() if record.outcome.state.is_scored),
+        key=lambda record: (-record.val_top1_mean, record.candidate.number),
+    )
+    if not scored:
+        raise UserError(f"run: {run.path} has no finished candidate yet")
+    if not 1 <= options.top <= len(scored):
+        raise UserError(f"--top: {options.top}; allowed: 1 to {len(scored)}, the finished candidates of {run.path}")
+    record = scored[options.top - 1]
+    return _Searched(record.candidate.channels, record.candidate.member, record, run)
+
+
+def _changes(options: ExportOptions) -> dict:
+    """Fields of ``NetworkSpec`` that the options set by hand."""
+    changes: dict = {}
+    for option in ("input_size", "classes", "divisor", "depthwise_activation"):
+        if (value := getattr(options, option)) is not None:
+            changes[option] = value
+    if options.activation is not None:
+        changes |= dict.fromkeys(("activation", "stem_activation", "head_activation"), options.activation)
+    if options.se is not None:
+        if options.se != "none" and not (options.se.isdigit() and int(options.se) >= 1):
+            raise UserError(f"--se: {options.se!r}; allowed: none, or a whole number such as 12")
+        changes["se_reduction"] = None if options.se == "none" else int(options.se)
+    return changes
+
+
+def _full(options: ExportOptions, member: Member):
+    changes = _changes(options)
+    try:
+        whole = reference(changes.get("classes", 1000), changes.get("input_size", 224))
+        skeleton = dataclasses.replace(whole, **changes)
+    except UserError as error:
+        raise UserError(f"export: {error}") from None
+    own = price_spec(whole)
+    asked = options.params is not None or options.macs is not None
+    found = full_network(
+        member.shape,
+        skeleton,
+        params=parse_count("--params", options.params) if options.params else (None if asked else own["params"]),
+        macs=parse_count("--macs", options.macs) if options.macs else (None if asked else own["macs"]),
+        start=unrounded_start(member),
+    )
+    if found.miss > _TOLERANCE:
+        budget = ", ".join(
+            f"--{name} {getattr(options, name)}" for name in ("params", "macs") if getattr(options, name)
+        )
+        nearest = f"params {found.costs['params']:,} and MACs {found.costs['macs']:,}"
+        if asked:
+            raise UserError(f"export: {budget} cannot be met by this shape; the nearest has {nearest}")
+        print(f"chansearch: note: this shape cannot cost what ReXNet ×1.0 does; exported: {nearest}", file=sys.stderr)
+    return found
+
+
+def _small(options: ExportOptions, searched: _Searched) -> NetworkSpec:
+    """The network that was searched, on the skeleton of its run."""
+    from chansearch.config import from_plain
+    from chansearch.search.plan import make_skeleton
+
+    if searched.run is None:
+        raise UserError("--as searched: needs a run, whose skeleton it takes; --channels has none")
+    if options.params or options.macs:
+        raise UserError("--as searched: takes no --params or --macs; the searched network costs what it costs")
+    held = searched.run.config()
+    config = from_plain(held, str(searched.run.config_file))
+    classes = int((held.get("provenance") or {}).get("classes") or 10)
+    skeleton = make_skeleton(config.constraint.skeleton, classes)
+    return dataclasses.replace(skeleton.with_channels(searched.channels), **_changes(options))
+
+
+def _about(run: RunDirectory | None) -> dict:
+    if run is None:
+        return {}
+    held = run.config()
+    return {
+        "run": run.name,
+        "constraint": (held.get("constraint") or {}).get("name"),
+        "data": (held.get("data") or {}).get("name"),
+        "fidelity": held.get("fidelity"),
+        "ranked_on": (held.get("data") or {}).get("rank_on"),
+    }

@@ -1,0 +1,110 @@
+"""Everything the report says of one run, worked out once: CSV, figures, page and terminal read it from here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from chansearch.report import facts
+from chansearch.report.curves import Curve, mean_curves
+from chansearch.report.distribution import Edf, Interval, by_origin, edf, line_r2_interval
+from chansearch.report.noise import NoiseGap, OutOfSample, SeedScores, noise_gap, out_of_sample
+from chansearch.report.published import TABLE_3, PublishedConstraint
+from chansearch.report.quantities import Quantity, ranking_quantity
+from chansearch.report.tenths import Tenth, TenthRow, rank, tenths
+from chansearch.search.candidate import Draws, Origin, Record, State
+from chansearch.search.rundir import RunDirectory
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One run. ``ranked`` best first; the rest of ``records`` was not trained to its end and is listed only.
+
+    ``tenths`` is empty while nothing can be ranked; ``tenths_by_origin`` has entries only where both origins occur.
+    ``linearity`` has an interval a tenth.
+    """
+
+    run: RunDirectory
+    config: dict
+    records: tuple[Record, ...]
+    ranked: tuple[Record, ...]
+    tenths: tuple[TenthRow, ...]
+    tenths_by_origin: dict[Origin, tuple[TenthRow, ...]]
+    noise: NoiseGap | None
+    held_out: OutOfSample | None
+    left_out: int
+    linearity: dict[Tenth, Interval]
+    curves: tuple[Curve, ...]
+
+    @property
+    def name(self) -> str:
+        return self.run.name
+
+    @property
+    def ranking(self) -> Quantity:
+        """The accuracy that ranks, under the name of the images it was measured on."""
+        return ranking_quantity(facts.rank_on(self.config))
+
+    @property
+    def states(self) -> dict[State, int]:
+        """Candidates that have ended, by state; every state is there, those with none as 0."""
+        counts = Counter(record.outcome.state for record in self.records)
+        return {state: counts[state] for state in State}
+
+    @property
+    def unranked(self) -> tuple[Record, ...]:
+        """Candidates that have ended but have no accuracy of a whole training, by number."""
+        ranked = {record.candidate.number for record in self.ranked}
+        return tuple(record for record in self.records if record.candidate.number not in ranked)
+
+    @property
+    def draws(self) -> Draws:
+        """All draws that led to the candidates that have ended."""
+        return sum((record.candidate.draws for record in self.records), Draws())
+
+    @property
+    def published(self) -> PublishedConstraint | None:
+        """The paper's own result where the run's constraint is one of Table 3."""
+        return TABLE_3.get(facts.text(self.config, "constraint.name"))
+
+    @property
+    def tenth_of(self) -> dict[int, Tenth]:
+        """The tenth of each candidate that is in one, by candidate number."""
+        return {record.candidate.number: row.tenth for row in self.tenths for record in row.records}
+
+    @property
+    def edfs(self) -> tuple[Edf, ...]:
+        """Of all ranked candidates and, where both occur, of unguided draws and the sampler's."""
+        if not self.ranked:
+            return ()
+        origins = by_origin(self.ranked)
+        if len(origins) == 1:
+            return (edf(f"{next(iter(origins))} draws", self.ranked),)
+        return edf("all", self.ranked), *(edf(f"{origin} draws", records) for origin, records in origins.items())
+
+    def observed_gap(self, lower: Tenth) -> float | None:
+        """Points of top-1 from the top tenth down to another; ``None`` where one of them is missing."""
+        means = {row.tenth: row.spreads[self.ranking.column].mean for row in self.tenths}
+        return means[Tenth.TOP] - means[lower] if lower in means and Tenth.TOP in means else None
+
+
+def analyse(run: RunDirectory) -> Analysis:
+    """Read a run, finished or not; raises ``UserError`` where a file of it cannot be read."""
+    records = tuple(run.records())
+    ranked = rank(records)
+    scores = SeedScores.of(ranked)
+    rows = tenths(ranked)
+    origins = by_origin(ranked)
+    return Analysis(
+        run=run,
+        config=run.config(),
+        records=records,
+        ranked=ranked,
+        tenths=rows,
+        tenths_by_origin={origin: tenths(own) for origin, own in origins.items()} if len(origins) > 1 else {},
+        noise=noise_gap(scores),
+        held_out=out_of_sample(scores),
+        left_out=scores.left_out,
+        linearity={row.tenth: line_r2_interval(row.records) for row in rows},
+        curves=mean_curves(run.curves()),
+    )

@@ -1,0 +1,62 @@
+"""``deciles.csv``: a row a tenth, for the whole population and, where both occur, for each origin."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from chansearch.report.analysis import Analysis
+from chansearch.report.distribution import line_r2_interval
+from chansearch.report.quantities import LINE_R2, QUANTITIES, TEST_TOP1
+from chansearch.report.tenths import TenthRow
+from chansearch.space import format_channels
+
+COLUMNS = (
+    "origin",
+    "tenth",
+    "candidates",
+    *(f"{quantity.column}_{part}" for quantity in QUANTITIES for part in ("mean", "std")),
+    f"{LINE_R2.column}_low",
+    f"{LINE_R2.column}_high",
+    f"{TEST_TOP1.column}_candidates",
+    "best_candidate",
+    "best_channels",
+    "worst_candidate",
+    "worst_channels",
+)
+
+
+def decile_rows(analysis: Analysis) -> list[dict[str, str | int | float]]:
+    """Rows by ``COLUMNS``: percent and plain counts, full precision; an empty string where there is no value.
+
+    ``…_std`` is over the candidates of the tenth; ``line_r2_low`` and ``…_high`` are the 95 % bootstrap interval.
+    """
+    populations = {"all": analysis.tenths} | {origin.value: rows for origin, rows in analysis.tenths_by_origin.items()}
+    return [_row(origin, row) for origin, rows in populations.items() for row in rows]
+
+
+def to_csv(rows: list[dict]) -> str:
+    """The file's text, header first; without rows only the header."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _row(origin: str, row: TenthRow) -> dict[str, str | int | float]:
+    interval = line_r2_interval(row.records)
+    values = {"origin": origin, "tenth": row.tenth.value, "candidates": len(row.records)}
+    for column, spread in row.spreads.items():
+        values |= {f"{column}_mean": spread.mean, f"{column}_std": spread.std}
+    values |= {
+        f"{LINE_R2.column}_low": interval.low,
+        f"{LINE_R2.column}_high": interval.high,
+        f"{TEST_TOP1.column}_candidates": row.spreads[TEST_TOP1.column].count,
+    }
+    for name, record in (("best", row.best), ("worst", row.worst)):
+        values |= {
+            f"{name}_candidate": record.candidate.number,
+            f"{name}_channels": format_channels(record.candidate.channels),
+        }
+    return {column: "" if value is None else value for column, value in values.items()}

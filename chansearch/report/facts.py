@@ -1,0 +1,108 @@
+"""What a run was asked for and by which software, in words. A key that is missing reads ``unknown``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Fact:
+    label: str
+    value: str
+
+
+def setting(config: Mapping, dotted: str) -> object | None:
+    """The value under a dotted key, ``None`` where any part of the way is missing."""
+    found: object = config
+    for key in dotted.split("."):
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(key)
+    return found
+
+
+def text(config: Mapping, dotted: str) -> str:
+    """A setting in one line, ``unknown`` where it is missing."""
+    value = setting(config, dotted)
+    return UNKNOWN if value is None else " ".join(str(value).split())
+
+
+def rank_on(config: Mapping) -> str:
+    """The part that ranks: ``test`` as in the paper, else ``val``."""
+    return "test" if setting(config, "data.rank_on") == "test" else "val"
+
+
+def seeds_asked(config: Mapping) -> str:
+    return text(config, "train.seeds")
+
+
+def candidates_asked(config: Mapping) -> int | None:
+    """How many candidates the run is to train."""
+    asked = setting(config, "search.candidates")
+    return asked if isinstance(asked, int) else None
+
+
+def facts(config: Mapping) -> tuple[Fact, ...]:
+    """The run's configuration for people: constraint, budget, space, data, training, search, software."""
+    skeleton = setting(config, "constraint.skeleton")
+    blocks = setting(config, "constraint.skeleton.blocks")
+    depth = f" (depth {3 * blocks + 3} as the paper counts)" if isinstance(blocks, int) else ""
+    return (
+        Fact("constraint", text(config, "constraint.name")),
+        Fact("network", f"{text(config, 'constraint.skeleton.blocks')} blocks{depth}" if skeleton else UNKNOWN),
+        Fact("budget", _budget(config)),
+        Fact("space", _mapping(config, "space")),
+        Fact("data", _data(config)),
+        Fact("fidelity", text(config, "fidelity")),
+        Fact("training", f"at most {text(config, 'train.epochs')} epochs, {seeds_asked(config)} seeds a candidate"),
+        Fact("sampler", _mapping(config, "sampler")),
+        Fact("scheduler", _mapping(config, "scheduler")),
+        Fact("search", _mapping(config, "search")),
+        *(Fact(str(key), UNKNOWN if value is None else str(value)) for key, value in _provenance(config).items()),
+    )
+
+
+def _provenance(config: Mapping) -> Mapping:
+    found = setting(config, "provenance")
+    return found if isinstance(found, Mapping) and found else {"versions": None}
+
+
+def _mapping(config: Mapping, key: str) -> str:
+    """A section as ``name (key value, …)``."""
+    section = setting(config, key)
+    if not isinstance(section, Mapping) or not section:
+        return text(config, key)
+    rest = [f"{name} {value}" for name, value in section.items() if name not in ("name", "family")]
+    title = section.get("name", section.get("family"))
+    return ", ".join(rest) if title is None else f"{title} ({', '.join(rest)})" if rest else str(title)
+
+
+def _budget(config: Mapping) -> str:
+    parts = []
+    for key, label in (("params", "params"), ("macs", "MACs (the paper's FLOPs)"), ("flops", "MACs")):
+        band = setting(config, f"constraint.budget.{key}")
+        if not isinstance(band, Mapping):
+            continue
+        target, limit, tolerance = band.get("target"), band.get("at_most"), band.get("tolerance")
+        if target is not None:
+            around = f" ± {tolerance * 100:g} %" if isinstance(tolerance, int | float) else ""
+            parts.append(f"{label} {target}{around}")
+        elif limit is not None:
+            parts.append(f"{label} at most {limit}")
+    if not parts:
+        return UNKNOWN
+    counted = setting(config, "constraint.budget.count_classifier")
+    classifier = {True: ", classifier counted", False: ", classifier not counted"}.get(counted, "")
+    return " and ".join(parts) + classifier
+
+
+def _data(config: Mapping) -> str:
+    counts = [
+        f"{setting(config, f'data.{part}_images')} {part} images"
+        for part in ("train", "val", "test")
+        if setting(config, f"data.{part}_images") is not None
+    ]
+    return f"{text(config, 'data.name')}, {', '.join(counts) or 'all images of each part'}"

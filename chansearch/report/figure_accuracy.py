@@ -1,0 +1,73 @@
+"""Accuracy against MACs and params, a point a candidate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chansearch.report import canvas
+from chansearch.report.analysis import Analysis
+from chansearch.report.quantities import MACS, PARAMS, Quantity
+from chansearch.report.tenths import Tenth
+from chansearch.search.candidate import Origin, Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MARKS = {Origin.UNGUIDED: "o", Origin.SAMPLER: "D"}
+
+
+def draw_accuracy(analysis: Analysis) -> Figure:
+    """Two panels; colour is the tenth, the mark who drew the candidate, the bar ± one deviation over the seeds."""
+    figure = canvas.new_figure(9.4, 4.3)
+    panels = figure.subplots(1, 2, sharey=True)
+    for panel, cost in zip(panels, (MACS, PARAMS), strict=True):
+        canvas.tidy(panel, cost.heading, analysis.ranking.heading if cost is MACS else "")
+        if not analysis.ranked:
+            canvas.say_empty(panel, "nothing finished yet")
+        # The many in no tenth first, so that they cover nothing.
+        for tenth in (None, *Tenth):
+            for origin in Origin:
+                _draw_points(panel, analysis, cost, tenth, origin)
+    canvas.legend_above(figure, _handles(analysis), columns=6)
+    return figure
+
+
+def _draw_points(panel: Axes, analysis: Analysis, cost: Quantity, tenth: Tenth | None, origin: Origin) -> None:
+    shown = [
+        record
+        for record in analysis.ranked
+        if record.candidate.origin is origin and analysis.tenth_of.get(record.candidate.number) is tenth
+    ]
+    colour = canvas.REST if tenth is None else canvas.TENTH_COLOURS[tenth]
+    panel.errorbar(
+        _shown(cost, shown),
+        _shown(analysis.ranking, shown),
+        yerr=[record.val_top1_std for record in shown],
+        fmt=_MARKS[origin],
+        color=colour,
+        markersize=4 if tenth is None else 6,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        elinewidth=0.7,
+        alpha=0.55 if tenth is None else 0.95,
+    )
+
+
+def _shown(quantity: Quantity, records: list[Record]) -> np.ndarray:
+    """Values in the unit people see."""
+    return np.array([quantity.of(record) for record in records], dtype=float) * quantity.scale
+
+
+def _handles(analysis: Analysis) -> list:
+    from matplotlib.lines import Line2D
+
+    tenths = [row.tenth for row in analysis.tenths]
+    entries = [(canvas.TENTH_NAMES[tenth], canvas.TENTH_COLOURS[tenth], "o") for tenth in tenths]
+    if len(analysis.ranked) > len(analysis.tenth_of):
+        entries.append(("between", canvas.REST, "o"))
+    origins = [origin for origin in Origin if any(record.candidate.origin is origin for record in analysis.ranked)]
+    entries += [(f"{origin} draw", "#333333", _MARKS[origin]) for origin in origins]
+    return [Line2D([], [], linestyle="", color=colour, marker=mark, label=label) for label, colour, mark in entries]

@@ -1,0 +1,111 @@
+"""What the numbers of a run say, in sentences: the page and the terminal print the same ones."""
+
+from __future__ import annotations
+
+from chansearch.report import facts
+from chansearch.report.analysis import Analysis
+from chansearch.report.distribution import COVERAGE, RESAMPLES, Interval
+from chansearch.report.tenths import Tenth
+from chansearch.search.candidate import Record
+from chansearch.space import format_channels
+
+_TENTHS_WORTH_HAVING = 10  # candidates, from which on a tenth is a tenth
+
+
+def findings(analysis: Analysis) -> list[str]:
+    """All sentences, the population first, then gaps and linearity."""
+    return [*population(analysis), *gaps(analysis), *linearity(analysis)]
+
+
+def population(analysis: Analysis) -> list[str]:
+    """How many candidates there are, in which states, and out of how many draws."""
+    ended, asked = len(analysis.records), facts.candidates_asked(analysis.config)
+    of = "" if asked is None else f" of {asked}"
+    states = ", ".join(f"{count} {state}" for state, count in analysis.states.items() if count)
+    sentences = [
+        f"{ended}{of} candidates have ended{f': {states}' if states else ''}; {len(analysis.ranked)} can be ranked."
+    ]
+    if asked is not None and ended < asked:
+        sentences.append("The search is not complete: these numbers are of what has ended so far.")
+    draws = analysis.draws
+    if draws.drawn:
+        sentences.append(
+            f"{draws.drawn} drawn = {draws.kept} kept + {draws.duplicate} duplicates + "
+            f"{draws.under_budget} under budget + {draws.over_budget} over budget."
+        )
+    if not analysis.ranked:
+        sentences.append("Nothing is finished yet: there are no tenths to show.")
+    elif len(analysis.ranked) < _TENTHS_WORTH_HAVING:
+        sentences.append(
+            f"With fewer than {_TENTHS_WORTH_HAVING} ranked candidates each group is a single one, not a tenth: "
+            "read them as examples."
+        )
+    return sentences
+
+
+def images(analysis: Analysis) -> str:
+    """Which images ranked, and what became of the test images."""
+    if facts.rank_on(analysis.config) == "test":
+        return (
+            "val_top1 ranks the candidates and, with data.rank_on=test, was measured on the test images. The best "
+            "accuracies are therefore too high, by about what the out-of-sample lines show: no images are left that "
+            "took no part in the choice."
+        )
+    return (
+        "val_top1, measured on validation images, ranks the candidates; test_top1 is read once, at the end of each "
+        "training, and ranks nothing."
+    )
+
+
+def gaps(analysis: Analysis) -> list[str]:
+    """The gap between the tenths: as seen, by noise alone, and on a seed that did not rank."""
+    observed = analysis.observed_gap(Tenth.BOTTOM)
+    if observed is None:
+        return []
+    middle = analysis.observed_gap(Tenth.MIDDLE)
+    sentences = [f"Observed gap: top − bottom {observed:.2f} points{_to_middle(middle)}."]
+    noise, held_out = analysis.noise, analysis.held_out
+    if noise is None or held_out is None:
+        sentences.append(
+            "The noise is unknown with one seed a candidate: nothing says how much of the gap is chance. "
+            "train.seeds=2 or more would."
+        )
+        return sentences
+    sentences += [
+        f"By noise alone {noise.candidates} equal candidates would show top − bottom {noise.top_bottom:.2f} points"
+        f"{_to_middle(noise.top_middle)}: {noise.top_bottom_errors:.2f} standard errors of {noise.standard_error:.3f} "
+        f"(one training varies by {noise.seed_std:.3f}, {noise.seeds} seeds).",
+        f"Out of sample (ranked on all seeds but one, scored on that one): top − bottom {held_out.top_bottom:.2f} "
+        f"points{_to_middle(held_out.top_middle)}; left-out seed by seed "
+        f"{', '.join(f'{gap:.2f}' for gap in held_out.gaps)}.",
+    ]
+    if analysis.left_out:
+        sentences.append(f"{analysis.left_out} candidates with other seeds are left out of these two.")
+    return sentences
+
+
+def linearity(analysis: Analysis) -> list[str]:
+    """How linear the tenths are, if there are any."""
+    if not analysis.linearity:
+        return []
+    parts = [f"{tenth} {interval_text(interval)}" for tenth, interval in analysis.linearity.items()]
+    return [
+        f"Linearity, mean R² of the best line through each configuration [{COVERAGE:.0%} bootstrap interval over "
+        f"candidates, {RESAMPLES} resamples]: {', '.join(parts)}."
+    ]
+
+
+def interval_text(interval: Interval) -> str:
+    """``0.971 [0.955, 0.984]``; the mean alone where there is no interval."""
+    ends = "" if interval.low is None else f" [{interval.low:.3f}, {interval.high:.3f}]"
+    return f"{interval.mean:.3f}{ends}"
+
+
+def candidate_text(record: Record) -> str:
+    """``#17 34-34-45-55-66, 63.40 ± 0.21 %``, the deviation over seeds."""
+    std = f" ± {record.val_top1_std:.2f}" if len(record.outcome.val_top1) > 1 else ""
+    return f"#{record.candidate.number} {format_channels(record.candidate.channels)}, {record.val_top1_mean:.2f}{std} %"
+
+
+def _to_middle(gap: float | None) -> str:
+    return "" if gap is None else f", top − middle {gap:.2f}"

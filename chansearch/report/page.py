@@ -1,0 +1,174 @@
+"""``report.html``: one file that needs nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from chansearch.report import facts, findings
+from chansearch.report.analysis import Analysis
+from chansearch.report.page_parts import cell, document, escaped, figure, paragraphs, table, table_row
+from chansearch.report.published import SOURCE
+from chansearch.report.quantities import LINE_R2, MACS, PARAMS, TEST_TOP1, Quantity
+from chansearch.report.tenths import TenthRow
+from chansearch.search.candidate import Record, State
+from chansearch.space import format_channels
+
+CAPTIONS = {
+    "channels": "Mean output channels of each tenth against the block index, ± one standard deviation over its "
+    "candidates (cf. the paper's Figure 2).",
+    "accuracy": "Accuracy against MACs and params. Colour: tenth; mark: who drew the candidate; bar: ± one standard "
+    "deviation over the seeds.",
+    "edf": "Distribution of the error: the share of candidates with at most a given error.",
+    "linearity": "R² of the best line through each configuration: faint points are candidates, the large mark their "
+    "mean, the bar its 95 % bootstrap interval.",
+    "curves": "Accuracy after each epoch, mean over the seeds. Grey: in no tenth, stopped at a rung, failed or in "
+    "training.",
+    "compare": "Left: mean channels of each run's top tenth ± one standard deviation (cf. the paper's Figure 4). "
+    "Right: mean accuracy of each tenth ± one standard deviation over its candidates.",
+}
+_WIDE = ("accuracy", "compare", "channels")
+MISSING = "–"
+
+
+def run_page(analysis: Analysis, figures: Mapping[str, str]) -> str:
+    """The page of one run; ``figures`` are SVG texts by name."""
+    body = [f"<h1>{escaped(analysis.name)}</h1>", paragraphs(findings.population(analysis))]
+    if analysis.tenths:
+        body += ["<h2>Tenths</h2>", _tenths_table(analysis), _best_and_worst(analysis)]
+        body += [paragraphs(findings.gaps(analysis) + findings.linearity(analysis))]
+    body += [f'<p class="note">{escaped(findings.images(analysis))}</p>']
+    body += ["<h2>Figures</h2>", *_figures(figures)]
+    body += ["<h2>Candidates</h2>", _states(analysis), _candidates_table(analysis), _failures(analysis)]
+    body += ["<h2>Configuration</h2>", _facts(analysis)]
+    return document(f"chansearch: {analysis.name}", "".join(body))
+
+
+def combined_page(analyses: Sequence[Analysis], figures: Mapping[str, str]) -> str:
+    """The page of several runs: their tenths under each other and what is drawn of all of them."""
+    body = [f"<h1>{len(analyses)} runs compared</h1>", *_figures(figures)]
+    for place, analysis in enumerate(analyses, start=1):
+        body += [f"<h2>{place}: {escaped(analysis.name)}</h2>", paragraphs(findings.population(analysis))]
+        if analysis.tenths:
+            body += [_tenths_table(analysis), _best_and_worst(analysis)]
+            body += [paragraphs(findings.gaps(analysis) + findings.linearity(analysis))]
+        body += [
+            f'<p class="note">{escaped(findings.images(analysis))}</p>',
+            "<h3>Configuration</h3>",
+            _facts(analysis),
+        ]
+    return document("chansearch: " + " + ".join(analysis.name for analysis in analyses), "".join(body))
+
+
+def _figures(figures: Mapping[str, str]) -> list[str]:
+    return [figure(svg, CAPTIONS[name], wide=name in _WIDE) for name, svg in figures.items()]
+
+
+def _tenths_table(analysis: Analysis) -> str:
+    ranking = analysis.ranking
+    shown = (ranking, TEST_TOP1, PARAMS, MACS)
+    headings = ["tenth", "candidates", *(quantity.heading for quantity in shown), "R² of the best line, 95 % interval"]
+    rows = [
+        _tenth_row(row.tenth, row, shown, findings.interval_text(analysis.linearity[row.tenth]))
+        for row in analysis.tenths
+    ]
+    for origin, own in analysis.tenths_by_origin.items():
+        rows += [
+            _tenth_row(f"{row.tenth} of {origin} draws", row, shown, row.spreads[LINE_R2.column].text(LINE_R2))
+            for row in own
+        ]
+    if analysis.published is None:
+        return table(headings, rows)
+    for tenth, paper in analysis.published.tenths.items():
+        cells = [f"{tenth} in the paper", "", f"{paper.top1:.1f} ± {paper.top1_std:.1f}", "", f"{paper.params_m:.1f}"]
+        cells += [f"{paper.macs_m:g} ± {paper.macs_m_std:g}", ""]
+        rows.append(table_row([cell(text) for text in cells], "paper"))
+    data, fidelity = facts.text(analysis.config, "data.name"), facts.text(analysis.config, "fidelity")
+    note = (
+        f"In the paper: {SOURCE}, on CIFAR-100, 30 epochs, mean of three trainings. This run: data {data}, fidelity "
+        f"{fidelity}. ± is over the candidates of a tenth."
+    )
+    return table(headings, rows) + f'<p class="note">{escaped(note)}</p>'
+
+
+def _tenth_row(label: str, group: TenthRow, shown: Sequence[Quantity], linearity: str) -> str:
+    spreads = [group.spreads[quantity.column].text(quantity) for quantity in shown]
+    return table_row([cell(text) for text in (label, len(group.records), *spreads, linearity)], group.tenth.value)
+
+
+def _best_and_worst(analysis: Analysis) -> str:
+    lines = [
+        f"Best: {findings.candidate_text(analysis.ranked[0])}.",
+        f"Worst ranked: {findings.candidate_text(analysis.ranked[-1])}.",
+    ]
+    if analysis.published:
+        best, worst = analysis.published.best, analysis.published.worst
+        lines.append(
+            f"Published for this constraint: best {best.channels}, {best.top1} %; "
+            f"worst {worst.channels}, {worst.top1} %."
+        )
+    return paragraphs(lines)
+
+
+def _states(analysis: Analysis) -> str:
+    rows = [table_row([cell(state), cell(count)]) for state, count in analysis.states.items()]
+    return table(["state", "candidates"], rows)
+
+
+def _candidates_table(analysis: Analysis) -> str:
+    ranking = analysis.ranking
+    headings = ["candidate", "rank", "tenth", "channels", ranking.heading, "± over seeds", TEST_TOP1.heading]
+    headings += [PARAMS.heading, MACS.heading, LINE_R2.heading, "state", "drawn by", "epochs", "training (s)"]
+    ranks = {record.candidate.number: place for place, record in enumerate(analysis.ranked, start=1)}
+    order = [*analysis.ranked, *analysis.unranked]
+    rows = [_candidate_row(analysis, record, ranks.get(record.candidate.number)) for record in order]
+    return "<h3>All candidates that have ended; press a heading to sort</h3>" + table(headings, rows, sortable=True)
+
+
+def _candidate_row(analysis: Analysis, record: Record, rank: int | None) -> str:
+    number, outcome = record.candidate.number, record.outcome
+    tenth = analysis.tenth_of.get(number)
+    # A stopped candidate's accuracy is of fewer epochs: it is shown, and sorts behind all that may be compared.
+    top1 = record.val_top1_mean if outcome.val_top1 else None
+    shown = MISSING if top1 is None else analysis.ranking.text(top1) + ("" if rank else " (not ranked)")
+    std = f"{record.val_top1_std:.2f}" if len(outcome.val_top1) > 1 else MISSING
+    cells = [
+        cell(f"#{number}", number),
+        cell(rank or MISSING, rank or ""),
+        cell(tenth or MISSING, tenth or ""),
+        cell(format_channels(record.candidate.channels), kind="text"),
+        cell(shown, top1 if rank else ""),
+        cell(std, "" if std == MISSING else std),
+    ]
+    for quantity in (TEST_TOP1, PARAMS, MACS, LINE_R2):
+        value = quantity.of(record)
+        cells.append(cell(quantity.text(value), "" if value is None else value))
+    cells += [cell(outcome.state), cell(record.candidate.origin), cell(outcome.epochs)]
+    cells.append(cell(f"{outcome.seconds:.0f}", outcome.seconds))
+    return table_row(cells, tenth.value if tenth else "")
+
+
+def _failures(analysis: Analysis) -> str:
+    failed = [record for record in analysis.records if record.outcome.state is State.FAILED]
+    if not failed:
+        return ""
+    rows = [
+        table_row(
+            [
+                cell(f"#{record.candidate.number}"),
+                cell(format_channels(record.candidate.channels), kind="text"),
+                cell(record.outcome.epochs),
+                cell(record.outcome.retries),
+                cell(record.outcome.reason or facts.UNKNOWN, kind="reason"),
+            ]
+        )
+        for record in failed
+    ]
+    return "<h3>Failures</h3>" + table(["candidate", "channels", "epochs", "retries", "reason"], rows)
+
+
+def _facts(analysis: Analysis) -> str:
+    entries = [
+        *facts.facts(analysis.config),
+        facts.Fact("ranked by", f"{analysis.ranking.label} (data.rank_on={facts.rank_on(analysis.config)})"),
+    ]
+    return "<dl>" + "".join(f"<dt>{escaped(f.label)}</dt><dd>{escaped(f.value)}</dd>" for f in entries) + "</dl>"

@@ -1,0 +1,92 @@
+"""What is reported: one table of each quantity's column, label, unit and scale, so that CSV, figures and page agree."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from chansearch.search.candidate import Record
+from chansearch.space import line_r2
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """``column`` holds plain values (percent, counts); people see ``value × scale`` in ``unit`` with ``digits``."""
+
+    column: str
+    label: str
+    short: str  # the label in a line of text
+    unit: str
+    scale: float
+    digits: int
+    of: Callable[[Record], float | None]  # None where a candidate has none
+
+    @property
+    def heading(self) -> str:
+        """Label and unit, for an axis or a table of the page."""
+        return f"{self.label} [{self.unit}]" if self.unit else self.label
+
+    @property
+    def short_heading(self) -> str:
+        """Short label and unit, for a table in a terminal."""
+        return f"{self.short} [{self.unit}]" if self.unit else self.short
+
+    def text(self, value: float | None) -> str:
+        return "–" if value is None else f"{value * self.scale:.{self.digits}f}"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample standard deviation of ``count`` values; no deviation for one value, no mean for none."""
+
+    mean: float | None
+    std: float | None
+    count: int
+
+    @staticmethod
+    def of(values: Iterable[float | None]) -> Spread:
+        """Of the values there are; ``None`` entries are left out."""
+        there = [float(value) for value in values if value is not None]
+        return Spread(
+            mean=statistics.fmean(there) if there else None,
+            std=statistics.stdev(there) if len(there) > 1 else None,
+            count=len(there),
+        )
+
+    def text(self, quantity: Quantity) -> str:
+        """``63.10 ± 0.12``, in the quantity's unit."""
+        return quantity.text(self.mean) + ("" if self.std is None else f" ± {quantity.text(self.std)}")
+
+
+def _test_top1(record: Record) -> float | None:
+    return statistics.fmean(record.outcome.test_top1) if record.outcome.test_top1 else None
+
+
+def _r2(record: Record) -> float:
+    return float(line_r2(record.candidate.channels))
+
+
+VAL_TOP1 = Quantity(
+    "val_top1", "top-1 on validation images", "val top-1", "%", 1, 2, lambda record: record.val_top1_mean
+)
+TEST_TOP1 = Quantity("test_top1", "top-1 on test images", "test top-1", "%", 1, 2, _test_top1)
+PARAMS = Quantity("params", "params", "params", "M", 1e-6, 3, lambda record: record.candidate.params)
+MACS = Quantity("macs", "MACs (the paper's FLOPs)", "MACs", "M", 1e-6, 2, lambda record: record.candidate.macs)
+LINE_R2 = Quantity("line_r2", "R² of the best line", "R² of line", "", 1, 3, _r2)
+QUANTITIES = (VAL_TOP1, TEST_TOP1, PARAMS, MACS, LINE_R2)
+
+
+def ranking_quantity(rank_on: str) -> Quantity:
+    """``VAL_TOP1`` under the name of the images it was measured on: ``data.rank_on`` is ``val`` or ``test``."""
+    if rank_on == "test":
+        return dataclasses.replace(VAL_TOP1, label="ranking top-1, on test images", short="ranking top-1 (test)")
+    return VAL_TOP1
+
+
+def is_ranked(record: Record) -> bool:
+    """Whether it was trained to its end and has an accuracy: only such candidates are compared."""
+    top1 = record.outcome.val_top1
+    return record.outcome.state.is_scored and bool(top1) and all(math.isfinite(value) for value in top1)

@@ -1,0 +1,77 @@
+"""The report as plain text."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from chansearch.report import findings
+from chansearch.report.analysis import Analysis
+from chansearch.report.published import SOURCE
+from chansearch.report.quantities import LINE_R2, MACS, PARAMS, TEST_TOP1, Quantity
+from chansearch.report.tenths import TenthRow
+
+_WIDTH = 110
+
+
+def summary(analysis: Analysis) -> str:
+    """Tenths, gaps, linearity, best and worst of one run, without the paths of its files."""
+    lines = [f"run {printable(analysis.name)}"]
+    lines += _wrapped(findings.population(analysis))
+    if analysis.tenths:
+        lines += ["", *_table(analysis), ""]
+        lines.append(f"best   {findings.candidate_text(analysis.ranked[0])}")
+        lines += [f"worst  {findings.candidate_text(analysis.ranked[-1])}", ""]
+        lines += _wrapped(findings.gaps(analysis) + findings.linearity(analysis))
+    lines += _wrapped([findings.images(analysis)])
+    return "\n".join(lines)
+
+
+def files_text(files: Sequence[Path]) -> str:
+    return "\n".join(["written:", *(f"  {printable(str(file))}" for file in files)])
+
+
+def printable(text: str) -> str:
+    """Without the control characters that would move the cursor or colour the terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as aligned lines: the first column to the left, numbers to the right."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) if place == 0 else cell.rjust(width) for place, (cell, width) in enumerate(cells))
+        for cells in ([*zip(row, widths, strict=True)] for row in rows)
+    ]
+
+
+def _table(analysis: Analysis) -> list[str]:
+    rows = [["tenth", "n", *(quantity.short_heading for quantity in _shown(analysis))]]
+    rows += [_row(analysis, row) for row in analysis.tenths]
+    for origin, tenths in analysis.tenths_by_origin.items():
+        rows += [_row(analysis, row, f", {origin}") for row in tenths]
+    if analysis.published:
+        for tenth, row in analysis.published.tenths.items():
+            accuracy, macs = f"{row.top1:.1f} ± {row.top1_std:.1f}", f"{row.macs_m:g} ± {row.macs_m_std:g}"
+            rows.append([f"{tenth}, paper", "", accuracy, "", f"{row.params_m:.1f}", macs, ""])
+    lines = [*columns(rows), "± over the candidates of a tenth; MACs are the paper's FLOPs"]
+    if analysis.published:
+        lines.append(f"paper: {SOURCE}, CIFAR-100, 30 epochs, mean of three trainings")
+    return lines
+
+
+def _row(analysis: Analysis, row: TenthRow, of: str = "") -> list[str]:
+    return [
+        f"{row.tenth}{of}",
+        str(len(row.records)),
+        *(row.spreads[quantity.column].text(quantity) for quantity in _shown(analysis)),
+    ]
+
+
+def _shown(analysis: Analysis) -> tuple[Quantity, ...]:
+    return analysis.ranking, TEST_TOP1, PARAMS, MACS, LINE_R2
+
+
+def _wrapped(sentences: Sequence[str]) -> list[str]:
+    return [line for sentence in sentences for line in textwrap.wrap(sentence, _WIDTH, subsequent_indent="  ")]

@@ -1,0 +1,123 @@
+"""Writing the report: into the run directory, and for several runs into a folder beside the first."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chansearch.errors import UserError
+from chansearch.report import canvas, page, terminal
+from chansearch.report.analysis import Analysis, analyse
+from chansearch.report.deciles import decile_rows, to_csv
+from chansearch.report.figure_accuracy import draw_accuracy
+from chansearch.report.figure_channels import draw_channels
+from chansearch.report.figure_compare import draw_compare
+from chansearch.report.figure_curves import draw_curves
+from chansearch.report.figure_edf import draw_edf
+from chansearch.report.figure_linearity import draw_linearity
+from chansearch.search.rundir import RunDirectory, write_aside
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RUN_FIGURES: dict[str, Callable[[Analysis], Figure]] = {
+    "channels": lambda analysis: draw_channels([analysis]),
+    "accuracy": draw_accuracy,
+    "edf": draw_edf,
+    "linearity": draw_linearity,
+    "curves": draw_curves,
+}
+COMBINED_FIGURES: dict[str, Callable[[Sequence[Analysis]], Figure]] = {
+    "channels": draw_channels,
+    "compare": draw_compare,
+}
+_LONGEST_NAME = 100  # characters of a combined folder's name; file systems stop at 255 bytes
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written. ``page`` is the one to open, ``text`` the summary for the terminal."""
+
+    page: Path
+    files: tuple[Path, ...]
+    text: str
+
+
+def write_report(runs: Sequence[RunDirectory]) -> Report:
+    """Write tables, figures and page of each run and, of several, a page that compares them.
+
+    A run that is still going on is reported as far as it has come. Raises ``UserError`` for no run, for one that
+    cannot be read, and where nothing can be written.
+    """
+    distinct = {run.path.resolve(): run for run in runs}
+    if not distinct:
+        raise UserError("run: none given; name at least one run directory")
+    runs = list(distinct.values())
+    analyses = [analyse(run) for run in runs]
+    files: list[Path] = []
+    try:
+        for analysis in analyses:
+            files += _write_run(analysis)
+        if len(runs) > 1:
+            files += _write_combined(combined_folder(runs), analyses)
+    except OSError as error:
+        raise UserError(f"report: {error.filename or runs[0].path} cannot be written: {error.strerror}") from None
+    parts = [terminal.summary(analysis) for analysis in analyses] + [terminal.files_text(files)]
+    return Report(page=files[-1], files=tuple(files), text="\n\n".join(parts))
+
+
+def combined_folder(runs: Sequence[RunDirectory]) -> Path:
+    """Where the report of several runs goes: ``report-<run>+<run>…`` beside the first.
+
+    A name that is too long, or whose runs lie in different folders, ends in a digest of the paths.
+    """
+    paths = [run.path.resolve() for run in runs]
+    name = "report-" + "+".join(path.name for path in paths)
+    if len(name.encode()) > _LONGEST_NAME or len({path.parent for path in paths}) > 1:
+        digest = hashlib.sha256("\n".join(map(str, paths)).encode()).hexdigest()[:8]
+        name = f"{name.encode()[:_LONGEST_NAME].decode(errors='ignore')}-{digest}"
+    return runs[0].path.parent / name
+
+
+def _write_run(analysis: Analysis) -> list[Path]:
+    run = analysis.run
+    write_aside(run.deciles_file, to_csv(decile_rows(analysis)))
+    drawn = {name: draw(analysis) for name, draw in RUN_FIGURES.items()}
+    svgs, files = _write_figures(run.figures, drawn)
+    write_aside(run.page_file, page.run_page(analysis, svgs))
+    return [run.deciles_file, *files, run.page_file]
+
+
+def _write_combined(folder: Path, analyses: Sequence[Analysis]) -> list[Path]:
+    drawn = {name: draw(analyses) for name, draw in COMBINED_FIGURES.items()}
+    svgs, files = _write_figures(folder / "figures", drawn)
+    file = folder / "report.html"
+    write_aside(file, page.combined_page(analyses, svgs))
+    return [*files, file]
+
+
+def _write_figures(folder: Path, figures: Mapping[str, Figure]) -> tuple[dict[str, str], list[Path]]:
+    """PNG and SVG of each figure; the SVG texts by name, and the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    svgs, files = {}, []
+    for name, figure in figures.items():
+        png, svg = folder / f"{name}.png", folder / f"{name}.svg"
+        svgs[name] = canvas.to_svg(figure)
+        _write_bytes_aside(png, canvas.to_png(figure))
+        write_aside(svg, svgs[name])
+        files += [png, svg]
+    return svgs, files
+
+
+def _write_bytes_aside(path: Path, data: bytes) -> None:
+    """``write_aside`` for what is not text."""
+    aside = path.with_name(f".{path.name}.part")
+    with aside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)

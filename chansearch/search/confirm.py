@@ -1,0 +1,75 @@
+"""Training the best candidates of a run again, on seeds that had no part in choosing them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chansearch.config import from_plain
+from chansearch.errors import UserError
+from chansearch.search.candidate import CurvePoint, Outcome, Record, State
+from chansearch.search.plan import Plan
+from chansearch.search.rundir import RunDirectory
+from chansearch.space import format_channels
+
+
+def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outcome]]:
+    """The ``top`` best candidates, each with the outcome of ``seeds`` fresh seeds; those that failed are left out.
+
+    Fresh seeds follow the highest one the run used. Raises ``UserError`` where fewer than two candidates are
+    finished or the data has changed.
+    """
+    from chansearch.search.session import check, connected_for, load_same, stoppable
+
+    held = run.config()
+    config = from_plain(held, str(run.config_file))
+    records = [record for record in run.records() if record.outcome.state.is_scored]
+    records.sort(key=lambda record: (-record.val_top1_mean, record.candidate.number))
+    contenders = records[:top]
+    if len(contenders) < 2:
+        raise UserError(f"run: {run.path} has {len(records)} finished candidates; two are needed to compare")
+    plan = check(config)
+    dataset = load_same(plan, held)
+    first = max(seed for record in records for seed in record.outcome.seeds) + 1
+    session = _Confirmation(plan, dataset, contenders, tuple(range(first, first + seeds)))
+    with stoppable(), connected_for(plan) as cluster:
+        session.run(cluster)
+    return session.results
+
+
+class _Confirmation:
+    """The director of a confirmation: a fixed list of jobs."""
+
+    def __init__(self, plan: Plan, dataset, contenders: Sequence[Record], seeds: tuple[int, ...]) -> None:
+        self._plan, self._dataset, self._seeds = plan, dataset, seeds
+        self._waiting = list(contenders)
+        self._total = len(contenders)
+        self._under_way: dict[int, Record] = {}
+        self.results: list[tuple[Record, Outcome]] = []
+
+    def run(self, cluster) -> None:
+        from chansearch.search.runner import run_jobs
+
+        config = self._plan.config
+        run_jobs(self, cluster, self._dataset, self._plan.skeleton, config.train, retries=config.search.retries)
+
+    def next_job(self):
+        from chansearch.search.runner import Job
+
+        if not self._waiting:
+            return None
+        record = self._waiting.pop(0)
+        self._under_way[record.candidate.number] = record
+        return Job(record.candidate.number, record.candidate.channels, self._seeds)
+
+    def on_epoch(self, job, epoch: int, points: Sequence[CurvePoint]) -> None:
+        """Only how it ends matters here."""
+
+    def on_end(self, job, outcome: Outcome) -> None:
+        record = self._under_way.pop(job.number)
+        done = self._total - len(self._waiting) - len(self._under_way)
+        if outcome.state is State.FAILED:
+            said = f"failed: {outcome.reason}"
+        else:
+            self.results.append((record, outcome))
+            said = " ".join(f"{top1:.2f}" for top1 in outcome.val_top1)
+        print(f"[{done}/{self._total}] {format_channels(job.channels)}  seeds {self._seeds}: {said}", flush=True)
