@@ -217,10 +217,12 @@ def _confirm(given: argparse.Namespace) -> int:
         if value < least:
             raise UserError(f"{key}: {value}; allowed: {least} or more")
     run = RunDirectory.open(given.run_directory)
-    result = confirm(run, given.top, given.seeds)
-    from chansearch.report.significance import judge, summarise, write_confirm
+    from chansearch.report.significance import Retrained, judge, summarise, write_confirm
 
-    judged = judge(result)
+    judged = judge(
+        Retrained(record.candidate.number, record.candidate.channels, outcome.val_top1, record.val_top1_mean)
+        for record, outcome in confirm(run, given.top, given.seeds)
+    )
     write_confirm(run, judged)
     print(summarise(judged))
     return 0

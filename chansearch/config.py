@@ -292,5 +292,5 @@ def _first_line(error: Exception) -> str:
         lines += [line.strip() for line in str(cause).splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("full_key:", "reference_type", "object_type", "See https"))]
     keys = [line.removeprefix("full_key:").strip() for line in lines if line.startswith("full_key:")]
-    message = "; ".join(dict.fromkeys(kept))
+    message = "; ".join(dict.fromkeys(kept)).removeprefix("Error merging override ")
     return f"{keys[0]}: {message}" if keys and keys[0] not in message else message

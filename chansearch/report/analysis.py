@@ -9,6 +9,7 @@ from chansearch.report import facts
 from chansearch.report.curves import Curve, mean_curves
 from chansearch.report.distribution import Edf, Interval, by_origin, edf, line_r2_interval
 from chansearch.report.noise import NoiseGap, OutOfSample, SeedScores, noise_gap, out_of_sample
+from chansearch.report.plain import printable
 from chansearch.report.published import TABLE_3, PublishedConstraint
 from chansearch.report.quantities import Quantity, ranking_quantity
 from chansearch.report.tenths import Tenth, TenthRow, rank, tenths
@@ -38,7 +39,8 @@ class Analysis:
 
     @property
     def name(self) -> str:
-        return self.run.name
+        """The run's name as it may be shown anywhere."""
+        return printable(self.run.name)
 
     @property
     def ranking(self) -> Quantity:

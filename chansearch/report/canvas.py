@@ -47,9 +47,13 @@ def tidy(axes: Axes, x: str, y: str) -> None:
 
 
 def title(axes: Axes, text: str) -> None:
-    """A title that cannot be taken for mathematics, cut to what fits over a panel."""
-    short = text if len(text) <= 40 else f"{text[:24]}…{text[-15:]}"
-    axes.set_title(short, fontsize=10, color=_INK, parse_math=False)
+    """A title that cannot be taken for mathematics."""
+    axes.set_title(shortened(text), fontsize=10, color=_INK, parse_math=False)
+
+
+def shortened(name: str) -> str:
+    """A run's name cut to what fits over a panel; the end stays, where names made of dates differ."""
+    return name if len(name) <= 40 else f"{name[:20]}…{name[-19:]}"
 
 
 def legend_above(figure: Figure, handles: list, columns: int) -> None:
@@ -63,6 +67,8 @@ def legend_above(figure: Figure, handles: list, columns: int) -> None:
 
 def say_empty(axes: Axes, text: str) -> None:
     """Where there is nothing to draw yet."""
+    axes.set_xticks([])
+    axes.set_yticks([])
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=_INK)
 
 

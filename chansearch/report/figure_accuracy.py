@@ -67,7 +67,7 @@ def _handles(analysis: Analysis) -> list:
     tenths = [row.tenth for row in analysis.tenths]
     entries = [(canvas.TENTH_NAMES[tenth], canvas.TENTH_COLOURS[tenth], "o") for tenth in tenths]
     if len(analysis.ranked) > len(analysis.tenth_of):
-        entries.append(("between", canvas.REST, "o"))
+        entries.append(("in no tenth", canvas.REST, "o"))
     origins = [origin for origin in Origin if any(record.candidate.origin is origin for record in analysis.ranked)]
     entries += [(f"{origin} draw", "#333333", _MARKS[origin]) for origin in origins]
     return [Line2D([], [], linestyle="", color=colour, marker=mark, label=label) for label, colour, mark in entries]

@@ -29,7 +29,7 @@ def draw_compare(analyses: Sequence[Analysis]) -> Figure:
         left.xaxis.get_major_locator().set_params(integer=True)
     styles = zip(cycle(canvas.RUN_COLOURS), cycle(canvas.RUN_MARKS), strict=True)
     handles = [
-        _draw_top(left, analysis, f"{place}: {analysis.name}", colour, mark, relative=len(depths) > 1)
+        _draw_top(left, analysis, f"{place}: {canvas.shortened(analysis.name)}", colour, mark, relative=len(depths) > 1)
         for place, analysis, (colour, mark) in zip(count(1), analyses, styles, strict=False)
     ]
     _draw_accuracies(right, analyses)
@@ -61,7 +61,7 @@ def _draw_accuracies(panel: Axes, analyses: Sequence[Analysis]) -> None:
             panel.errorbar(
                 place + {Tenth.TOP: -0.18, Tenth.MIDDLE: 0.0, Tenth.BOTTOM: 0.18}[row.tenth],
                 spread.mean,
-                yerr=spread.std or 0.0,
+                yerr=spread.std,
                 fmt=canvas.TENTH_MARKS[row.tenth],
                 color=canvas.TENTH_COLOURS[row.tenth],
                 markersize=7,

@@ -33,7 +33,7 @@ def draw_linearity(analysis: Analysis) -> Figure:
         panel.plot([place], [interval.mean], color=colour, marker=mark, markersize=9, markeredgecolor="white", zorder=4)
     panel.set_xticks(
         range(len(analysis.tenths)),
-        [f"{canvas.TENTH_NAMES[row.tenth]}\n{len(row.records)} candidates" for row in analysis.tenths],
+        [f"{canvas.TENTH_NAMES[row.tenth]}\n{len(row.records)} of {len(analysis.ranked)}" for row in analysis.tenths],
     )
     panel.set_xlim(-0.5, max(0.5, len(analysis.tenths) - 0.5))
     if not analysis.tenths:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chansearch.report import findings
 from chansearch.report.analysis import Analysis
+from chansearch.report.plain import columns, printable
 from chansearch.report.published import SOURCE
 from chansearch.report.quantities import LINE_R2, MACS, PARAMS, TEST_TOP1, Quantity
 from chansearch.report.tenths import TenthRow
@@ -17,7 +18,7 @@ _WIDTH = 110
 
 def summary(analysis: Analysis) -> str:
     """Tenths, gaps, linearity, best and worst of one run, without the paths of its files."""
-    lines = [f"run {printable(analysis.name)}"]
+    lines = [f"run {analysis.name}"]
     lines += _wrapped(findings.population(analysis))
     if analysis.tenths:
         lines += ["", *_table(analysis), ""]
@@ -30,20 +31,6 @@ def summary(analysis: Analysis) -> str:
 
 def files_text(files: Sequence[Path]) -> str:
     return "\n".join(["written:", *(f"  {printable(str(file))}" for file in files)])
-
-
-def printable(text: str) -> str:
-    """Without the control characters that would move the cursor or colour the terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as aligned lines: the first column to the left, numbers to the right."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) if place == 0 else cell.rjust(width) for place, (cell, width) in enumerate(cells))
-        for cells in ([*zip(row, widths, strict=True)] for row in rows)
-    ]
 
 
 def _table(analysis: Analysis) -> list[str]:

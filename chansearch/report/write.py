@@ -65,7 +65,9 @@ def write_report(runs: Sequence[RunDirectory]) -> Report:
         if len(runs) > 1:
             files += _write_combined(combined_folder(runs), analyses)
     except OSError as error:
-        raise UserError(f"report: {error.filename or runs[0].path} cannot be written: {error.strerror}") from None
+        raise UserError(
+            f"report: {error.filename or runs[0].path} cannot be written: {error.strerror or error}"
+        ) from None
     parts = [terminal.summary(analysis) for analysis in analyses] + [terminal.files_text(files)]
     return Report(page=files[-1], files=tuple(files), text="\n\n".join(parts))
 
@@ -77,9 +79,10 @@ def combined_folder(runs: Sequence[RunDirectory]) -> Path:
     """
     paths = [run.path.resolve() for run in runs]
     name = "report-" + "+".join(path.name for path in paths)
-    if len(name.encode()) > _LONGEST_NAME or len({path.parent for path in paths}) > 1:
-        digest = hashlib.sha256("\n".join(map(str, paths)).encode()).hexdigest()[:8]
-        name = f"{name.encode()[:_LONGEST_NAME].decode(errors='ignore')}-{digest}"
+    encoded = os.fsencode(name)
+    if len(encoded) > _LONGEST_NAME or len({path.parent for path in paths}) > 1:
+        digest = hashlib.sha256(b"\n".join(map(os.fsencode, paths))).hexdigest()[:8]
+        name = f"{encoded[:_LONGEST_NAME].decode(errors='ignore')}-{digest}"
     return runs[0].path.parent / name
 
 

@@ -153,7 +153,7 @@ class Proposer:
 
     def _adopt(self, proposal: Proposal) -> None:
         self._next = max(self._next, proposal.candidate.number + 1)
-        if self._mind is not None and proposal.candidate.origin is Origin.UNGUIDED:
+        if self._mind is not None:
             self._mind.place(proposal.candidate.number, proposal.values)
 
     def propose(self) -> Proposal:
@@ -208,12 +208,26 @@ class _Mind:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._distributions = distributions(problem)
         self._study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, seed))
+        # CMA-ES learns from its own generations alone; what was trained before them can only set where it starts.
+        self._warm_start = (lambda trials: _sampler(sampler, seed, trials)) if sampler == "cmaes" else None
         self._asked: optuna.Trial | None = None
         self._running: dict[int, optuna.Trial] = {}
 
     def ask(self) -> dict[str, float]:
+        """New numbers from the sampler."""
+        if self._warm_start is not None and (finished := self._finished()):
+            self._study.sampler = self._warm_start(finished)
+            self._warm_start = None
+        return self._ask()
+
+    def _ask(self) -> dict[str, float]:
         self._asked = self._study.ask(self._distributions)
         return dict(self._asked.params)
+
+    def _finished(self) -> list[optuna.trial.FrozenTrial]:
+        from optuna.trial import TrialState
+
+        return self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
     def accept(self, number: int) -> None:
         """What was asked for last becomes candidate ``number``."""
@@ -228,7 +242,7 @@ class _Mind:
     def place(self, number: int, values: Mapping[str, float]) -> None:
         """Candidate ``number`` was not asked for here; from now on it is known as running."""
         self._study.enqueue_trial(dict(values))
-        self.ask()
+        self._ask()
         self.accept(number)
 
     def tell(self, record: Record) -> None:
@@ -254,8 +268,13 @@ def distributions(problem: Problem) -> dict[str, optuna.distributions.BaseDistri
     }
 
 
-def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
-    """Optuna's sampler of that name. Start-up is not theirs: the unguided stream has provided it."""
+def _sampler(
+    name: str, seed: int, finished: list[optuna.trial.FrozenTrial] | None = None
+) -> optuna.samplers.BaseSampler:
+    """Optuna's sampler of that name. Start-up is not theirs: the unguided stream has provided it.
+
+    ``finished`` trials are where ``cmaes`` starts from; the others see them in the study.
+    """
     import warnings
 
     import optuna
@@ -268,5 +287,5 @@ def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
             case "gp":
                 return optuna.samplers.GPSampler(seed=seed, n_startup_trials=1, deterministic_objective=False)
             case "cmaes":
-                return optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=1)
+                return optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=1, source_trials=finished)
         raise ValueError(f"no sampler is called {name!r}")

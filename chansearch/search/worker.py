@@ -20,10 +20,16 @@ def train_candidate(config: dict, *, dataset, skeleton: NetworkSpec, recipe: Tra
     A group of seeds is one trial, so that early stopping and rungs judge the mean over the seeds. Every failure that
     is the training's own is reported, not raised: Tune would start it again, and it would fail again.
     """
+    import setproctitle
     from ray import tune
 
+    # Ray names a process after the method it runs, the same for every trial; the dashboard's list of workers shows
+    # this instead. Each report hands the process back to Ray for a moment, which takes the name away.
+    title = f"ray::{config['label']}"
+    setproctitle.setproctitle(title)
     for report in reports(config, dataset, skeleton, recipe):
         tune.report(report)
+        setproctitle.setproctitle(title)
 
 
 def reports(config: dict, dataset, skeleton: NetworkSpec, recipe: TrainConfig) -> Iterator[dict]:

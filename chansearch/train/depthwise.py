@@ -1,8 +1,9 @@
 """Depthwise convolution of stride 2 with a faster input gradient on CPUs.
 
-oneDNN's input gradient of a strided depthwise convolution takes longer in bfloat16 than the rest of the network
-together. The same gradient is a depthwise convolution of stride 1, which is fast, over the output gradient with zeros
-between its pixels.
+In bfloat16, oneDNN's input gradient of a strided depthwise convolution takes about as long as the rest of a training
+step together. The same gradient is a depthwise convolution of stride 1, which is fast, over the output gradient with
+zeros between its pixels: c1's best network at batch 128, one thread of an AMD Zen 4, torch 2.14, trains 205 images/s
+instead of 105, where fp32 makes 155. In fp32 both ways are equally fast.
 
 N images, C channels, H × W pixels in, h × w out.
 """

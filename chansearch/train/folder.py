@@ -84,29 +84,32 @@ def load_images(listing: Listing, size: int, channels: int, cache: Path, progres
     The cache is keyed by every file's path below the root and its bytes, so an edited, added or renamed image is never
     answered with old pixels. Raises UserError naming the first image that cannot be read.
     """
-    shape = (len(listing.paths), channels, size, size)
-    path = cache / "folders" / f"{_content_key(listing, size, channels, progress)}.npz"
-    images = read_array(path, shape)
-    if images is not None:
-        return images
-    images = np.empty(shape, dtype=np.uint8)
-    # Threads, since PIL lets go of the interpreter while it decodes: on two cores 1,500 images/s (500×375 JPEG to
-    # 32×32), where two processes came to 900 and one thread to 850.
-    with warnings.catch_warnings():
-        refuse_bombs()
-        try:
-            for index, pixels in enumerate(
-                _in_threads(lambda file: decode(file, size, channels), listing.paths, "decoding images", progress)
-            ):
-                images[index] = pixels
-        except BrokenImage as error:
-            raise UserError(
-                f"{listing.key}: cannot read image '{error.path}' ({error.reason}); repair it or remove it"
-            ) from error
+    try:
+        path = cache / "folders" / f"{_content_key(listing, size, channels, progress)}.npz"
+        images = read_array(path, (len(listing.paths), channels, size, size))
+        if images is not None:
+            return images
+        images = _decode_all(listing, size, channels, progress)
+    except BrokenImage as error:
+        raise UserError(
+            f"{listing.key}: cannot read image '{error.path}' ({error.reason}); repair it or remove it"
+        ) from error
     try:
         write_array(path, images)
     except OSError as error:
         raise UserError(f"data.cache: cannot write '{path}' ({error.strerror}); name another folder") from error
+    return images
+
+
+def _decode_all(listing: Listing, size: int, channels: int, progress: bool) -> np.ndarray:
+    images = np.empty((len(listing.paths), channels, size, size), dtype=np.uint8)
+    # Threads, since PIL lets go of the interpreter while it decodes: on two cores 1,500 images/s (500×375 JPEG to
+    # 32×32), where two processes came to 900 and one thread to 850.
+    with warnings.catch_warnings():
+        refuse_bombs()
+        every = _in_threads(lambda file: decode(file, size, channels), listing.paths, "decoding images", progress)
+        for index, pixels in enumerate(every):
+            images[index] = pixels
     return images
 
 

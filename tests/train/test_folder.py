@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -75,8 +77,6 @@ def test_another_size_or_channel_count_is_decoded_anew(config, decoded):
 
 
 def test_changed_bytes_under_an_old_name_and_date_are_decoded_anew(config, decoded, tmp_path):
-    import os
-
     before = load(config, 12, 3)
     path = tmp_path / "set" / "cat" / "3.png"
     stamp = path.stat()
@@ -129,6 +129,12 @@ def test_a_broken_image_is_named(config, tmp_path):
     broken = tmp_path / "set" / "dog" / "4.png"
     broken.write_bytes(broken.read_bytes()[:60])
     with pytest.raises(UserError, match=rf"data\.root: cannot read image '{broken}' \(.*\); repair it or remove it"):
+        load(config, 12, 3)
+
+
+def test_a_dangling_link_is_named(config, tmp_path):
+    (tmp_path / "set" / "dog" / "link.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(UserError, match=r"data\.root: cannot read image '.*link\.png' \(FileNotFoundError"):
         load(config, 12, 3)
 
 
