@@ -40,7 +40,7 @@ class Analysis:
     @property
     def name(self) -> str:
         """The run's name as it may be shown anywhere."""
-        return printable(self.run.name)
+        return printable(self.run.path.resolve().name)
 
     @property
     def ranking(self) -> Quantity:

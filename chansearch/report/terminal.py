@@ -30,7 +30,9 @@ def summary(analysis: Analysis) -> str:
 
 
 def files_text(files: Sequence[Path]) -> str:
-    return "\n".join(["written:", *(f"  {printable(str(file))}" for file in files)])
+    """A line a file, but one for all figures of a folder."""
+    shown = {file if file.suffix not in (".png", ".svg") else file.parent / "*.png, *.svg": None for file in files}
+    return "\n".join(["written:", *(f"  {printable(str(file))}" for file in shown)])
 
 
 def _table(analysis: Analysis) -> list[str]:

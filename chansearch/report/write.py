@@ -83,7 +83,7 @@ def combined_folder(runs: Sequence[RunDirectory]) -> Path:
     if len(encoded) > _LONGEST_NAME or len({path.parent for path in paths}) > 1:
         digest = hashlib.sha256(b"\n".join(map(os.fsencode, paths))).hexdigest()[:8]
         name = f"{encoded[:_LONGEST_NAME].decode(errors='ignore')}-{digest}"
-    return runs[0].path.parent / name
+    return paths[0].parent / name
 
 
 def _write_run(analysis: Analysis) -> list[Path]:

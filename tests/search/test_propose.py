@@ -237,8 +237,5 @@ class TestASpaceThatRunsOut:
         assert set(found) >= {p.candidate.channels for p in proposals}
         assert len(set(found)) == len(found)
 
-
-def test_a_real_run_of_misses_ends_the_stream():
-    """With the shipped patience, in the space of one member: constant channels of the whole budget."""
-    single = problem("constraint=c1", "space=linear", "space.divisor=32")
-    assert [p.candidate.channels for p in take_all(Proposer(single, "random", 0, startup=2))] == [(32, 32, 64, 64, 64)]
+    def test_is_empty_where_the_divisor_leaves_nothing(self):
+        assert take_all(Proposer(problem("constraint=c1", "space=linear", "space.divisor=32"), "random", 0, 2)) == []
