@@ -153,11 +153,10 @@ def _search(given: argparse.Namespace) -> int:
         return 0
     from chansearch.search.session import check, start
 
-    for config in configs:
-        check(config)  # all of a sweep, before the first of it takes its hours
     _check_names(configs)
-    for config in configs:
-        run = _until_interrupted(lambda config=config: start(config, dry_run=given.dry_run))
+    plans = [check(config) for config in configs]  # all of a sweep, before the first of it takes its hours
+    for plan in plans:
+        run = _until_interrupted(lambda plan=plan: start(plan, dry_run=given.dry_run))
         if isinstance(run, int):
             return run
         if run is not None:

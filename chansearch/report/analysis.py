@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 from chansearch.report import facts
 from chansearch.report.curves import Curve, mean_curves
@@ -53,7 +54,7 @@ class Analysis:
         counts = Counter(record.outcome.state for record in self.records)
         return {state: counts[state] for state in State}
 
-    @property
+    @cached_property
     def unranked(self) -> tuple[Record, ...]:
         """Candidates that have ended but have no accuracy of a whole training, by number."""
         ranked = {record.candidate.number for record in self.ranked}
@@ -69,7 +70,7 @@ class Analysis:
         """The paper's own result where the run's constraint is one of Table 3."""
         return TABLE_3.get(facts.text(self.config, "constraint.name"))
 
-    @property
+    @cached_property
     def tenth_of(self) -> dict[int, Tenth]:
         """The tenth of each candidate that is in one, by candidate number."""
         return {record.candidate.number: row.tenth for row in self.tenths for record in row.records}

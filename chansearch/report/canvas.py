@@ -6,6 +6,7 @@ Figures are matplotlib's own objects, without pyplot and its global state; matpl
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chansearch.report.tenths import Tenth
@@ -72,17 +73,23 @@ def say_empty(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=_INK)
 
 
-def to_png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI)
-    return buffer.getvalue()
+@dataclass(frozen=True)
+class Rendered:
+    """A figure in both formats."""
+
+    png: bytes
+    svg: str
 
 
-def to_svg(figure: Figure) -> str:
-    """Without a date and with fixed ids, so that the same run gives the same file."""
+def render(figure: Figure) -> Rendered:
+    """PNG and SVG, without a date and with fixed ids: the same run gives the same files. The figure is spent."""
     import matplotlib
 
-    buffer = io.StringIO()
+    # Each save would work out the layout twice; it is most of the time a figure takes.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    png, svg = io.BytesIO(), io.StringIO()
+    figure.savefig(png, format="png", dpi=_DPI)
     with matplotlib.rc_context({"svg.hashsalt": "chansearch"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    return Rendered(png.getvalue(), svg.getvalue())

@@ -35,10 +35,6 @@ def rank_on(config: Mapping) -> str:
     return "test" if setting(config, "data.rank_on") == "test" else "val"
 
 
-def seeds_asked(config: Mapping) -> str:
-    return text(config, "train.seeds")
-
-
 def candidates_asked(config: Mapping) -> int | None:
     """How many candidates the run is to train."""
     asked = setting(config, "search.candidates")
@@ -57,7 +53,10 @@ def facts(config: Mapping) -> tuple[Fact, ...]:
         Fact("space", _mapping(config, "space")),
         Fact("data", _data(config)),
         Fact("fidelity", text(config, "fidelity")),
-        Fact("training", f"at most {text(config, 'train.epochs')} epochs, {seeds_asked(config)} seeds a candidate"),
+        Fact(
+            "training",
+            f"at most {text(config, 'train.epochs')} epochs, {text(config, 'train.seeds')} seeds a candidate",
+        ),
         Fact("sampler", _mapping(config, "sampler")),
         Fact("scheduler", _mapping(config, "scheduler")),
         Fact("search", _mapping(config, "search")),

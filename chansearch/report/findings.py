@@ -47,9 +47,8 @@ def images(analysis: Analysis) -> str:
     """Which images ranked, and what became of the test images."""
     if facts.rank_on(analysis.config) == "test":
         return (
-            "val_top1 ranks the candidates and, with data.rank_on=test, was measured on the test images. The best "
-            "accuracies are therefore too high, by about what the out-of-sample lines show: no images are left that "
-            "took no part in the choice."
+            "val_top1 ranks the candidates and, with data.rank_on=test, was measured on the test images, as in the "
+            "paper: no images are left that took no part in the choice, and the best accuracies are too high for it."
         )
     return (
         "val_top1, measured on validation images, ranks the candidates; test_top1 is read once, at the end of each "
@@ -75,8 +74,8 @@ def gaps(analysis: Analysis) -> list[str]:
         f"By noise alone {noise.candidates} equal candidates would show top − bottom {noise.top_bottom:.2f} points"
         f"{_to_middle(noise.top_middle)}: {noise.top_bottom_errors:.2f} standard errors of {noise.standard_error:.3f} "
         f"(one training varies by {noise.seed_std:.3f}, {noise.seeds} seeds).",
-        f"Out of sample (ranked on all seeds but one, scored on that one): top − bottom {held_out.top_bottom:.2f} "
-        f"points{_to_middle(held_out.top_middle)}; left-out seed by seed "
+        f"Out of sample (ranked on all seeds but one, scored on that one, same images): top − bottom "
+        f"{held_out.top_bottom:.2f} points{_to_middle(held_out.top_middle)}; left-out seed by seed "
         f"{', '.join(f'{gap:.2f}' for gap in held_out.gaps)}.",
     ]
     if analysis.left_out:

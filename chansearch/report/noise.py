@@ -1,6 +1,8 @@
 """How far apart the tenths would be by chance alone, and how far apart they are on a seed that did not rank them.
 
 n candidates, k seeds. Sorting by a noisy accuracy makes the best look better and the worst look worse than they are.
+Noise here is what differs between seeds: all of them are measured on the same images, so what is peculiar to those
+images is in neither number.
 """
 
 from __future__ import annotations

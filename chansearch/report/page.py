@@ -8,7 +8,7 @@ from chansearch.report import facts, findings
 from chansearch.report.analysis import Analysis
 from chansearch.report.page_parts import cell, document, escaped, figure, paragraphs, table, table_row
 from chansearch.report.published import SOURCE
-from chansearch.report.quantities import LINE_R2, MACS, PARAMS, TEST_TOP1, Quantity
+from chansearch.report.quantities import LINE_R2, MACS, MISSING, PARAMS, TEST_TOP1, Quantity
 from chansearch.report.tenths import TenthRow
 from chansearch.search.candidate import Record, State
 from chansearch.space import format_channels
@@ -27,7 +27,6 @@ CAPTIONS = {
     "Right: mean accuracy of each tenth ± one standard deviation over its candidates.",
 }
 _WIDE = ("accuracy", "compare", "channels")
-MISSING = "–"
 
 
 def run_page(analysis: Analysis, figures: Mapping[str, str]) -> str:

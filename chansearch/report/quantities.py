@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from chansearch.search.candidate import Record
 from chansearch.space import line_r2
 
+MISSING = "–"  # what people see where there is no value
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -35,7 +37,7 @@ class Quantity:
         return f"{self.short} [{self.unit}]" if self.unit else self.short
 
     def text(self, value: float | None) -> str:
-        return "–" if value is None else f"{value * self.scale:.{self.digits}f}"
+        return MISSING if value is None else f"{value * self.scale:.{self.digits}f}"
 
 
 @dataclass(frozen=True)

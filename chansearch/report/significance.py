@@ -1,7 +1,8 @@
 """Is the best candidate really better? Statistics of contenders that were trained again on fresh seeds.
 
 The accuracies that picked the contenders are of no use here: the best of many is partly the luckiest, and falls back
-when it is trained again ("regression to the mean"). All accuracies are top-1 in percent.
+when it is trained again ("regression to the mean"). All accuracies are val_top1 in percent: the same images as in the
+search, so what was peculiar to those images does not fall back.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ CONFIRM_COLUMNS = (
     "rank",
     "candidate",
     "channels",
-    "fresh_top1",
-    "fresh_top1_mean",
-    "fresh_top1_std",
-    "search_top1_mean",
+    "fresh_val_top1",
+    "fresh_val_top1_mean",
+    "fresh_val_top1_std",
+    "search_val_top1_mean",
     "regression_to_mean",
     "behind_best",
     "p_one_sided",
@@ -221,10 +222,10 @@ def confirm_rows(judgement: Judgement) -> list[dict[str, str | int | float]]:
             "rank": contender.rank,
             "candidate": contender.retrained.candidate,
             "channels": contender.name,
-            "fresh_top1": " ".join(f"{top1:.4f}" for top1 in contender.retrained.fresh_top1),
-            "fresh_top1_mean": contender.mean,
-            "fresh_top1_std": contender.std,
-            "search_top1_mean": contender.retrained.search_top1,
+            "fresh_val_top1": " ".join(f"{top1:.4f}" for top1 in contender.retrained.fresh_top1),
+            "fresh_val_top1_mean": contender.mean,
+            "fresh_val_top1_std": contender.std,
+            "search_val_top1_mean": contender.retrained.search_top1,
             "regression_to_mean": contender.regression_to_mean,
             "behind_best": 0.0 if behind is None else behind.points,
             "p_one_sided": None if behind is None else behind.p,

@@ -109,9 +109,10 @@ def _write_figures(folder: Path, figures: Mapping[str, Figure]) -> tuple[dict[st
     svgs, files = {}, []
     for name, figure in figures.items():
         png, svg = folder / f"{name}.png", folder / f"{name}.svg"
-        svgs[name] = canvas.to_svg(figure)
-        _write_bytes_aside(png, canvas.to_png(figure))
-        write_aside(svg, svgs[name])
+        rendered = canvas.render(figure)
+        _write_bytes_aside(png, rendered.png)
+        write_aside(svg, rendered.svg)
+        svgs[name] = rendered.svg
         files += [png, svg]
     return svgs, files
 

@@ -30,7 +30,7 @@ _GPU_SHARE = 0.25  # of a GPU a trial: networks this small leave most of one idl
 class Cluster:
     """A running Ray: where its dashboard is, what a trial gets, and how many trials fit at a time."""
 
-    dashboard_url: str | None
+    dashboard: str | None  # its address, and how to get in
     cpus_per_trial: float
     gpus_per_trial: float
     workers: int
@@ -71,13 +71,20 @@ def connected(config: ClusterConfig) -> Iterator[Cluster]:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(f"cluster.address: {config.address!r} cannot be used: {reason}") from None
     try:
-        url = context.dashboard_url
-        yield _measured(config, f"http://{url}" if url else None, ray.cluster_resources())
+        yield _measured(config, _dashboard(context.dashboard_url), ray.cluster_resources())
     finally:
         ray.shutdown()
 
 
-def _measured(config: ClusterConfig, dashboard_url: str | None, resources: dict[str, float]) -> Cluster:
+def _dashboard(url: str | None) -> str | None:
+    if not url:
+        return None
+    # Newer Rays protect a cluster they start with a token and set this variable; the page asks for it once.
+    asks = " (asks for a token: `ray get-auth-token` prints it)" if os.environ.get("RAY_AUTH_MODE") == "token" else ""
+    return f"http://{url}{asks}"
+
+
+def _measured(config: ClusterConfig, dashboard: str | None, resources: dict[str, float]) -> Cluster:
     cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
     share = config.gpus_per_trial if config.gpus_per_trial is not None else (_GPU_SHARE if gpus else 0.0)
     if share > gpus:
@@ -88,7 +95,7 @@ def _measured(config: ClusterConfig, dashboard_url: str | None, resources: dict[
         )
     fits = min(cpus // config.cpus_per_trial, gpus // share if share else float("inf"))
     return Cluster(
-        dashboard_url=dashboard_url,
+        dashboard=dashboard,
         cpus_per_trial=config.cpus_per_trial,
         gpus_per_trial=share,
         workers=min(int(fits), config.workers or int(fits)),

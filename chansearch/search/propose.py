@@ -24,6 +24,8 @@ _EXHAUSTED_AFTER = 100_000
 # Guided draws in a row that were pruned after which one unguided candidate is taken instead: a sampler whose model
 # says the same thing every time would never leave the spot.
 _GIVE_UP_AFTER = 50
+# Finished candidates before CMA-ES starts from them: it takes their best tenth, which must not be empty.
+_WARM_START_FROM = 10
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,11 @@ class Proposer:
         return self._unguided()
 
     def _unguided(self) -> Proposal:
-        priced, values, draws = next(self._stream)
+        # A generator that has raised is at its end: a second call finds nothing in it.
+        found = next(self._stream, None)
+        if found is None:
+            raise SpaceExhausted
+        priced, values, draws = found
         proposal = self._proposal(priced, values, draws, Origin.UNGUIDED)
         self._adopt(proposal)
         return proposal
@@ -210,12 +216,14 @@ class _Mind:
         self._study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, seed))
         # CMA-ES learns from its own generations alone; what was trained before them can only set where it starts.
         self._warm_start = (lambda trials: _sampler(sampler, seed, trials)) if sampler == "cmaes" else None
+        # A Gaussian process sees finished trials alone: told of no value, it would ask for the same miss again.
+        self._wants_values = sampler == "gp"
         self._asked: optuna.Trial | None = None
         self._running: dict[int, optuna.Trial] = {}
 
     def ask(self) -> dict[str, float]:
         """New numbers from the sampler."""
-        if self._warm_start is not None and (finished := self._finished()):
+        if self._warm_start is not None and len(finished := self._finished()) >= _WARM_START_FROM:
             self._study.sampler = self._warm_start(finished)
             self._warm_start = None
         return self._ask()
@@ -237,6 +245,9 @@ class _Mind:
         """What was asked for last is not trained: a miss counts as bad, a duplicate as nothing."""
         from optuna.trial import TrialState
 
+        if out_of_budget and self._wants_values and (finished := self._finished()):
+            self._study.tell(self._asked, min(trial.value for trial in finished))
+            return
         self._study.tell(self._asked, state=TrialState.PRUNED if out_of_budget else TrialState.FAIL)
 
     def place(self, number: int, values: Mapping[str, float]) -> None:

@@ -107,18 +107,22 @@ class RunDirectory:
     def create(path: Path, config: Mapping) -> RunDirectory:
         """A new run directory holding ``config`` (plain YAML types); raises ``UserError`` if it cannot be written."""
         run = RunDirectory(Path(path))
+        run.refuse_existing()
         try:
-            run.path.mkdir(parents=True, exist_ok=False)
+            run.path.mkdir(parents=True)
             write_aside(run.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
             _append(run.candidates_file, CANDIDATE_COLUMNS, [])
             _append(run.curves_file, CURVE_COLUMNS, [])
-        except FileExistsError:
-            raise UserError(
-                f"name: {run.path} exists already; choose another or continue it with `chansearch resume {run.path}`"
-            ) from None
         except OSError as error:
             raise UserError(f"results: {run.path} cannot be written: {error.strerror}") from None
         return run
+
+    def refuse_existing(self) -> None:
+        """Raises ``UserError`` if there is something at the path already."""
+        if self.path.exists():
+            raise UserError(
+                f"name: {self.path} exists already; choose another, or continue it with `chansearch resume {self.path}`"
+            )
 
     @staticmethod
     def open(path: Path | str) -> RunDirectory:

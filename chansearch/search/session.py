@@ -51,28 +51,25 @@ def class_count(config: SearchConfig) -> int:
     return 10
 
 
-def start(config: SearchConfig, *, dry_run: bool = False) -> RunDirectory | None:
-    """Search as ``config`` says and give the run directory; None after a dry run, which trains and writes nothing.
+def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
+    """Search as a checked plan says and give the run directory; None after a dry run, which trains and writes nothing.
 
     Raises ``UserError`` before any worker starts, and ``Interrupted`` on Ctrl-C.
     """
     from chansearch.search.provenance import provenance
 
-    plan = check(config)
+    config = plan.config
     path = Path(config.results) / (config.name or _default_name(config))
     if dry_run:
         _rehearse(plan)
         return None
-    if path.exists():
-        raise UserError(f"name: {path} exists already; choose another, or continue it with `chansearch resume {path}`")
+    RunDirectory(path).refuse_existing()
     _check_disk(Path(config.results))
     dataset = _load(plan)
     with connected_for(plan) as cluster:
         _print_estimate(plan, cluster, len(dataset.train.images), len(dataset.val.images))
-        plain = dataclasses.asdict(config)
-        run = RunDirectory.create(
-            path, plain | {"provenance": provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))}
-        )
+        facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
+        run = RunDirectory.create(path, dataclasses.asdict(config) | {"provenance": facts})
         print(f"run: {run.path}", flush=True)
         with run.locked():
             _Session(plan, run, dataset).run(cluster)
@@ -215,8 +212,8 @@ def connected_for(plan: Plan) -> Iterator:
     from chansearch.search.cluster import connected
 
     with connected(plan.config.cluster) as cluster:
-        if cluster.dashboard_url:
-            print(f"Ray dashboard: {cluster.dashboard_url}", flush=True)
+        if cluster.dashboard:
+            print(f"Ray dashboard: {cluster.dashboard}", flush=True)
         yield cluster
 
 

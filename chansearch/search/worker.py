@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import traceback
 from collections.abc import Iterator
@@ -20,16 +21,25 @@ def train_candidate(config: dict, *, dataset, skeleton: NetworkSpec, recipe: Tra
     A group of seeds is one trial, so that early stopping and rungs judge the mean over the seeds. Every failure that
     is the training's own is reported, not raised: Tune would start it again, and it would fail again.
     """
-    import setproctitle
     from ray import tune
 
-    # Ray names a process after the method it runs, the same for every trial; the dashboard's list of workers shows
-    # this instead. Each report hands the process back to Ray for a moment, which takes the name away.
-    title = f"ray::{config['label']}"
-    setproctitle.setproctitle(title)
+    _show(config["label"])
     for report in reports(config, dataset, skeleton, recipe):
         tune.report(report)
-        setproctitle.setproctitle(title)
+        # Each report hands the process back to Ray for a moment, which takes the name away.
+        _show(config["label"])
+
+
+def _show(label: str) -> None:
+    """Name this process after its candidate, in the dashboard's list of workers and in ``ps``.
+
+    Ray names a process after the method it runs, which is the same for every trial. Its own function is needed: the
+    title's memory is found once a process, and Ray has found it.
+    """
+    with contextlib.suppress(ImportError):
+        from ray._raylet import setproctitle
+
+        setproctitle(f"ray::{label}")
 
 
 def reports(config: dict, dataset, skeleton: NetworkSpec, recipe: TrainConfig) -> Iterator[dict]:

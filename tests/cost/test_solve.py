@@ -101,11 +101,11 @@ def test_targets_out_of_reach(name):
     least_params, least_macs = relaxed(skeleton, 0, 0, curve)
     solution = solve(
         skeleton,
-        np.tile(curve, (4, 1)),
-        params=np.array([params, params, least_params / 2, params]),
-        macs=np.array([macs * 100, macs / 100, macs, least_macs / 2]),
+        np.tile(curve, (5, 1)),
+        params=np.array([params, params, least_params / 2, params, least_params / 2]),
+        macs=np.array([macs * 100, macs / 100, macs, least_macs / 2, relaxed(skeleton, 0.5, 0.5, curve)[1]]),
     )
-    assert solution.met.tolist() == [False] * 4
+    assert solution.met.tolist() == [False] * 5
     assert solution.a[0] == pytest.approx(0, abs=1e-6)  # all start: as many MACs as these params can have
     assert solution.b[1] == pytest.approx(solution.a[1] / 999, rel=1e-6)  # no start
     assert np.all(solution.a >= 0)

@@ -10,6 +10,7 @@ from timm.layers import make_divisible
 
 from chansearch.errors import UserError
 from chansearch.nets import ACTIVATIONS, PRESETS, SHORTCUTS, NetworkSpec, preset
+from chansearch.nets.presets import rexnet
 from chansearch.nets.spec import se_width
 from tests.nets.specs import search_spec
 from tests.space.golden import GOLDEN
@@ -132,3 +133,13 @@ def test_narrow_rexnet_keeps_stem_first_block_and_step():
     spec = preset("rexnet_090")
     assert (spec.stem_channels, spec.channels[0], spec.head_channels) == (32, 16, 1152)
     assert spec.channels[-1] == round(16 + 0.9 * 168.75)
+
+
+@pytest.mark.parametrize(("width", "head"), [(0.5, 640), (1.0004, 1280), (1.1, 1408), (2.2, 2816)])
+def test_the_head_is_rounded_down(width, head):
+    assert rexnet(width).head_channels == head
+
+
+def test_rexnet_takes_classes_and_size():
+    spec = rexnet(1.3, classes=100, input_size=32)
+    assert dataclasses.replace(spec, classes=1000, input_size=224) == preset("rexnet_130")

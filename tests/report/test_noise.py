@@ -36,7 +36,7 @@ def test_a_large_population_reaches_the_normal_tails():
     assert gap_in_errors(50_000, Tenth.BOTTOM) == pytest.approx(3.51, abs=0.005)
 
 
-@given(st.integers(1, 60))
+@given(st.integers(1, 30))
 def test_expectations_of_order_statistics(count):
     means = [expected_mean(count, range(place, place + 1)) for place in range(count)]
     assert means == sorted(means, reverse=True)

@@ -28,7 +28,7 @@ accuracies = st.lists(st.floats(0, 100), min_size=2, max_size=6)
 @given(accuracies, accuracies)
 def test_welch_is_scipys(first, second):
     found = welch(first, second)
-    if np.var(first) + np.var(second) < 1e-6:  # scipy warns of lost precision and gives nan
+    if min(np.ptp(first), np.ptp(second)) < 1e-3:  # scipy warns of lost precision and gives nan
         return
     expected = stats.ttest_ind(first, second, equal_var=False, alternative="greater")
     interval = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)

@@ -1,0 +1,144 @@
+"""Real searches at the smallest size that still trains, in this process or in one of their own that may be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from chansearch.config import compose
+from chansearch.search.rundir import RunDirectory
+from chansearch.search.session import check, resume, start
+
+# Two epochs on 200 digits: about a second a candidate.
+TINY = (
+    "constraint=demo",
+    "data=digits",
+    "fidelity=demo",
+    "train.epochs=2",
+    "train.seeds=2",
+    "data.train_images=200",
+    "data.val_images=100",
+    "data.test_images=100",
+    "cluster.dashboard=false",
+)
+_PATIENCE = 240  # seconds; what is waited for takes a few where nothing else runs
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search that has run in this process, and what it printed."""
+
+    run: RunDirectory
+    printed: str
+
+
+def search(results: Path, *overrides: str) -> Search:
+    """Search here, with a Ray of its own."""
+    plan = check(compose([*TINY, f"results={results}", *overrides]))
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        run = start(plan)
+    return Search(run, printed.getvalue())
+
+
+def go_on(run: RunDirectory) -> Search:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        resume(run)
+    return Search(run, printed.getvalue())
+
+
+class Process:
+    """``chansearch …`` as a user's shell starts it: a process group of its own, output piped."""
+
+    def __init__(self, *arguments: str, cwd: Path) -> None:
+        self._mark = uuid.uuid4().hex.encode()
+        self._popen = subprocess.Popen(
+            [sys.executable, "-m", "chansearch", *arguments],
+            cwd=cwd,
+            env=os.environ | {"CHANSEARCH_TEST": self._mark.decode()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.out = self.err = ""
+
+    def wait(self) -> int:
+        """Its exit code; what it printed is in ``out`` and ``err``."""
+        self.out, self.err = self._popen.communicate(timeout=_PATIENCE)
+        return self._popen.returncode
+
+    def read_until(self, wanted: str) -> str:
+        """The first line of its output that holds ``wanted``."""
+        for line in self._popen.stdout:
+            if wanted in line:
+                return line
+        raise AssertionError(f"ended without a line with {wanted!r}: {self._popen.stderr.read()}")
+
+    def until(self, reached: Callable[[], bool]) -> None:
+        """Wait while it works."""
+        deadline = time.monotonic() + _PATIENCE
+        while not reached():
+            if self._popen.poll() is not None:
+                raise AssertionError(f"ended with {self._popen.returncode}: {self._popen.stderr.read()}")
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.05)
+
+    def press_ctrl_c(self) -> int:
+        """As a terminal does it: to the whole group. Gives the exit code."""
+        os.killpg(self._popen.pid, signal.SIGINT)
+        return self.wait()
+
+    def tree(self) -> set[int]:
+        """Ids of this process and of all that came from it: the daemons of its Ray and their workers."""
+        parents, marked = {}, {self._popen.pid}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    status = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                    if status[0] != "Z":
+                        parents[int(entry.name)] = int(status[1])
+                        # A daemon whose parent has died still has its environment; a worker writes its title over it.
+                        if self._mark in (entry / "environ").read_bytes():
+                            marked.add(int(entry.name))
+        tree = {pid for pid in marked if pid in parents}
+        while grown := {pid for pid, parent in parents.items() if parent in tree} - tree:
+            tree |= grown
+        return tree
+
+    def kill_tree(self) -> None:
+        """SIGKILL to every process of the search, until none is left: a power cut, but for the kernel."""
+        deadline = time.monotonic() + _PATIENCE
+        doomed = self.tree()
+        while doomed:
+            for pid in doomed:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._popen.poll()  # takes its exit code, or it stays as a zombie
+            assert time.monotonic() < deadline, f"{doomed} do not die"
+            time.sleep(0.05)
+            doomed = self.tree()
+        self.wait()
+
+
+def rows(run: RunDirectory) -> list[dict[str, str]]:
+    """Whole rows of ``candidates.csv``, read by the standard library alone."""
+    if not run.candidates_file.is_file():
+        return []
+    lines = run.candidates_file.read_text(encoding="utf-8").split("\n")[:-1]
+    return list(csv.DictReader(lines))
+
+
+def whole_lines(file: Path) -> bytes:
+    """The file without a torn last line."""
+    data = file.read_bytes()
+    return data[: data.rfind(b"\n") + 1]
