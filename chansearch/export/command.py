@@ -11,7 +11,7 @@ from chansearch.errors import UserError
 from chansearch.export.document import document
 from chansearch.export.full import full_network, reference, unrounded_start
 from chansearch.nets import NetworkSpec
-from chansearch.search.candidate import Record
+from chansearch.search.candidate import Record, ranked
 from chansearch.search.rundir import RunDirectory
 from chansearch.space import Member, fit, parse_channels
 
@@ -67,10 +67,7 @@ def _searched(options: ExportOptions) -> _Searched:
         channels = parse_channels(options.channels)
         return _Searched(channels, fit(channels), None, None)
     run = RunDirectory.open(options.run_directory) if options.run_directory else RunDirectory.latest(options.results)
-    scored = sorted(
-        (record for record in run.records() if record.outcome.state.is_scored),
-        key=lambda record: (-record.val_top1_mean, record.candidate.number),
-    )
+    scored = ranked(run.records())
     if not scored:
         raise UserError(f"run: {run.path} has no finished candidate yet")
     if not 1 <= options.top <= len(scored):

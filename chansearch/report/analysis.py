@@ -13,8 +13,8 @@ from chansearch.report.noise import NoiseGap, OutOfSample, SeedScores, noise_gap
 from chansearch.report.plain import printable
 from chansearch.report.published import TABLE_3, PublishedConstraint
 from chansearch.report.quantities import Quantity, ranking_quantity
-from chansearch.report.tenths import Tenth, TenthRow, rank, tenths
-from chansearch.search.candidate import Draws, Origin, Record, State
+from chansearch.report.tenths import Tenth, TenthRow, tenths
+from chansearch.search.candidate import Draws, Origin, Record, State, ranked
 from chansearch.search.rundir import RunDirectory
 
 
@@ -94,15 +94,15 @@ class Analysis:
 def analyse(run: RunDirectory) -> Analysis:
     """Read a run, finished or not; raises ``UserError`` where a file of it cannot be read."""
     records = tuple(run.records())
-    ranked = rank(records)
-    scores = SeedScores.of(ranked)
-    rows = tenths(ranked)
-    origins = by_origin(ranked)
+    best_first = tuple(ranked(records))
+    scores = SeedScores.of(best_first)
+    rows = tenths(best_first)
+    origins = by_origin(best_first)
     return Analysis(
         run=run,
         config=run.config(),
         records=records,
-        ranked=ranked,
+        ranked=best_first,
         tenths=rows,
         tenths_by_origin={origin: tenths(own) for origin, own in origins.items()} if len(origins) > 1 else {},
         noise=noise_gap(scores),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -86,9 +85,3 @@ def ranking_quantity(rank_on: str) -> Quantity:
     if rank_on == "test":
         return dataclasses.replace(VAL_TOP1, label="ranking top-1, on test images", short="ranking top-1 (test)")
     return VAL_TOP1
-
-
-def is_ranked(record: Record) -> bool:
-    """Whether it was trained to its end and has an accuracy: only such candidates are compared."""
-    top1 = record.outcome.val_top1
-    return record.outcome.state.is_scored and bool(top1) and all(math.isfinite(value) for value in top1)

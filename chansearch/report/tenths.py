@@ -6,7 +6,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chansearch.report.quantities import QUANTITIES, Spread, is_ranked
+from chansearch.report.quantities import QUANTITIES, Spread
 from chansearch.search.candidate import Record
 
 
@@ -33,13 +33,6 @@ class TenthRow:
     @property
     def worst(self) -> Record:
         return self.records[-1]
-
-
-def rank(records: Sequence[Record]) -> tuple[Record, ...]:
-    """The candidates that may be ranked, best first: by mean val_top1 over the seeds, ties by the smaller number."""
-    return tuple(
-        sorted(filter(is_ranked, records), key=lambda record: (-record.val_top1_mean, record.candidate.number))
-    )
 
 
 def tenth_ranks(count: int) -> dict[Tenth, range]:

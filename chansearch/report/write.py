@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,18 +109,8 @@ def _write_figures(folder: Path, figures: Mapping[str, Figure]) -> tuple[dict[st
     for name, figure in figures.items():
         png, svg = folder / f"{name}.png", folder / f"{name}.svg"
         rendered = canvas.render(figure)
-        _write_bytes_aside(png, rendered.png)
+        write_aside(png, rendered.png)
         write_aside(svg, rendered.svg)
         svgs[name] = rendered.svg
         files += [png, svg]
     return svgs, files
-
-
-def _write_bytes_aside(path: Path, data: bytes) -> None:
-    """``write_aside`` for what is not text."""
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+import math
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chansearch.space import Member
@@ -88,6 +90,11 @@ class Record:
     outcome: Outcome
 
     @property
+    def is_ranked(self) -> bool:
+        """Whether its training came to its end with a finite accuracy."""
+        return self.outcome.state.is_scored and bool(self.outcome.val_top1) and math.isfinite(self.val_top1_mean)
+
+    @property
     def val_top1_mean(self) -> float:
         return statistics.fmean(self.outcome.val_top1)
 
@@ -95,6 +102,12 @@ class Record:
     def val_top1_std(self) -> float:
         """Sample standard deviation over the seeds; 0 for a single one."""
         return statistics.stdev(self.outcome.val_top1) if len(self.outcome.val_top1) > 1 else 0.0
+
+
+def ranked(records: Iterable[Record]) -> list[Record]:
+    """The candidates that may be ranked, best first: by mean ``val_top1`` over the seeds, ties by the smaller number."""
+    scored = [record for record in records if record.is_ranked]
+    return sorted(scored, key=lambda record: (-record.val_top1_mean, record.candidate.number))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chansearch.config import from_plain
 from chansearch.errors import UserError
-from chansearch.search.candidate import CurvePoint, Outcome, Record, State
+from chansearch.search.candidate import CurvePoint, Outcome, Record, State, ranked
 from chansearch.search.plan import Plan
 from chansearch.search.rundir import RunDirectory
 from chansearch.space import format_channels
@@ -22,8 +22,7 @@ def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outco
 
     held = run.config()
     config = from_plain(held, str(run.config_file))
-    records = [record for record in run.records() if record.outcome.state.is_scored]
-    records.sort(key=lambda record: (-record.val_top1_mean, record.candidate.number))
+    records = ranked(run.records())
     contenders = records[:top]
     if len(contenders) < 2:
         raise UserError(f"run: {run.path} has {len(records)} finished candidates; two are needed to compare")

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from chansearch.search.candidate import Candidate, CurvePoint, Draws, Record, State
+from chansearch.search.candidate import Candidate, CurvePoint, Draws, Record, State, ranked
 from chansearch.search.estimate import format_seconds
 from chansearch.space import format_channels
 
@@ -77,8 +77,7 @@ class Progress:
 
     @property
     def best(self) -> Record | None:
-        scored = [record for record in self._records if record.outcome.state.is_scored]
-        return max(scored, key=lambda record: record.val_top1_mean, default=None)
+        return next(iter(ranked(self._records)), None)
 
     def _line(self, record: Record) -> str:
         outcome = record.outcome

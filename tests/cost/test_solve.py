@@ -55,7 +55,7 @@ def test_met_is_met(name, data, more_params, more_macs):
     _check_met(skeleton, curve, params * more_params, macs * more_macs)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(data=st.data(), seed=st.integers(0, 10**6), more_params=st.floats(0.5, 2), more_macs=st.floats(0.5, 2))
 def test_met_is_met_on_any_skeleton(data, seed, more_params, more_macs):
     skeleton = dataclasses.replace(draw_spec(seed), input_size=24)

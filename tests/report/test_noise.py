@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chansearch.report.noise import SeedScores, expected_mean, noise_gap, out_of_sample, seed_std
-from chansearch.report.tenths import Tenth, rank, tenth_ranks
+from chansearch.report.tenths import Tenth, tenth_ranks
+from chansearch.search.candidate import ranked
 from tests.report.synthetic import linear_is_better, make_record, population
 
 
@@ -68,7 +69,7 @@ def test_equal_candidates_show_the_noise_gap_and_nothing_out_of_sample():
 
 
 def test_a_true_effect_survives_out_of_sample():
-    ranked = rank(population(200, quality=linear_is_better))
+    ranked = ranked(population(200, quality=linear_is_better))
     found = out_of_sample(SeedScores.of(ranked))
     assert found.top_bottom > 1.0
     assert min(found.gaps) > 0.5
@@ -84,13 +85,13 @@ def test_out_of_sample_by_hand():
 
 def test_ties_out_of_sample_go_to_the_earlier_candidate():
     records = [make_record(number, [60.0, 60.0, 60.0 - number]) for number in (2, 0, 1)]
-    assert SeedScores.of(rank(records)).top1[:, 2].tolist() == [60.0, 59.0, 58.0]
-    assert out_of_sample(SeedScores.of(rank(records))).gaps[2] == 2.0
+    assert SeedScores.of(ranked(records)).top1[:, 2].tolist() == [60.0, 59.0, 58.0]
+    assert out_of_sample(SeedScores.of(ranked(records))).gaps[2] == 2.0
 
 
 @pytest.mark.parametrize("records", [[], population(1), population(20, seeds=1)], ids=["none", "one", "one seed"])
 def test_the_noise_is_unknown_without_two_seeds_and_two_candidates(records):
-    scores = SeedScores.of(rank(records))
+    scores = SeedScores.of(ranked(records))
     assert noise_gap(scores) is None
     assert out_of_sample(scores) is None
 
@@ -99,5 +100,5 @@ def test_candidates_with_other_seeds_are_counted_and_left_out():
     records = population(12)
     odd = records[3]
     records[3] = dataclasses.replace(odd, outcome=dataclasses.replace(odd.outcome, seeds=(7, 8, 9)))
-    scores = SeedScores.of(rank(records))
+    scores = SeedScores.of(ranked(records))
     assert (scores.top1.shape, scores.left_out, scores.seeds) == ((11, 3), 1, (0, 1, 2))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chansearch.report import Tenth, rank, tenth_ranks, tenths
-from chansearch.search.candidate import State
+from chansearch.report import Tenth, tenth_ranks, tenths
+from chansearch.search.candidate import State, ranked
 from tests.report.synthetic import make_record, population
 
 
@@ -44,12 +44,12 @@ def test_tenths_are_disjoint_equal_and_at_the_ends(count):
 )
 def test_fewer_than_ten_candidates_make_groups_of_one(count, expected):
     records = [make_record(number, [70.0 - number]) for number in range(count)]
-    assert numbers(tenths(rank(records))) == expected
+    assert numbers(tenths(ranked(records))) == expected
 
 
 def test_ties_go_to_the_earlier_candidate():
     records = [make_record(number, [60.0, 62.0]) for number in range(30)]
-    assert [record.candidate.number for record in rank(records[::-1])] == list(range(30))
+    assert [record.candidate.number for record in ranked(records[::-1])] == list(range(30))
 
 
 @given(st.randoms(use_true_random=False))
@@ -57,7 +57,7 @@ def test_the_order_of_the_rows_does_not_matter(chance: random.Random):
     records = population(25, noise=0.0, quality=lambda channels: round(sum(channels) / 100), seeds=1)
     shuffled = records[:]
     chance.shuffle(shuffled)
-    assert numbers(tenths(rank(shuffled))) == numbers(tenths(rank(records)))
+    assert numbers(tenths(ranked(shuffled))) == numbers(tenths(ranked(records)))
 
 
 def test_only_whole_trainings_are_ranked():
@@ -69,12 +69,12 @@ def test_only_whole_trainings_are_ranked():
         make_record(4, [], state=State.FINISHED),
         make_record(5, [float("nan")], state=State.FINISHED),
     ]
-    assert [record.candidate.number for record in rank(records)] == [1, 0]
+    assert [record.candidate.number for record in ranked(records)] == [1, 0]
 
 
 def test_spreads_are_over_the_candidates_of_the_tenth():
     records = [make_record(number, [60.0 + number], test_top1=[50.0] if number % 2 else []) for number in range(20)]
-    top = tenths(rank(records))[0]
+    top = tenths(ranked(records))[0]
     assert top.spreads["val_top1"].mean == 78.5
     assert top.spreads["val_top1"].std == pytest.approx(2**-0.5)
     assert (top.spreads["test_top1"].mean, top.spreads["test_top1"].count) == (50.0, 1)
