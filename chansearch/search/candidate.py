@@ -105,7 +105,7 @@ class Record:
 
 
 def ranked(records: Iterable[Record]) -> list[Record]:
-    """The candidates that may be ranked, best first: by mean ``val_top1`` over the seeds, ties by the smaller number."""
+    """The candidates that may be ranked, best first: by mean ``val_top1`` over the seeds, ties by smaller number."""
     scored = [record for record in records if record.is_ranked]
     return sorted(scored, key=lambda record: (-record.val_top1_mean, record.candidate.number))
 

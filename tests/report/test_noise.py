@@ -69,8 +69,8 @@ def test_equal_candidates_show_the_noise_gap_and_nothing_out_of_sample():
 
 
 def test_a_true_effect_survives_out_of_sample():
-    ranked = ranked(population(200, quality=linear_is_better))
-    found = out_of_sample(SeedScores.of(ranked))
+    best_first = ranked(population(200, quality=linear_is_better))
+    found = out_of_sample(SeedScores.of(best_first))
     assert found.top_bottom > 1.0
     assert min(found.gaps) > 0.5
     assert found.means[Tenth.TOP] > found.means[Tenth.MIDDLE] > found.means[Tenth.BOTTOM]

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -114,6 +115,16 @@ class Process:
         while grown := {pid for pid, parent in parents.items() if parent in tree} - tree:
             tree |= grown
         return tree
+
+    def training(self) -> dict[str, int]:
+        """Ids of the workers that train, by the name that the dashboard shows: number and channels."""
+        found = {}
+        for pid in self.tree():
+            with contextlib.suppress(OSError):
+                title = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+                if match := re.fullmatch(r"ray::(\d{4}_[\d-]+)", title):
+                    found[match[1]] = pid
+        return found
 
     def kill_tree(self) -> None:
         """SIGKILL to every process of the search, until none is left: a power cut, but for the kernel."""

@@ -1,4 +1,7 @@
-"""One search with a hard life: Ctrl-C, then kill -9 of all its processes, then brought to its end."""
+"""One search with a hard life: Ctrl-C, then kill -9 of all its processes, then brought to its end but for a dead worker."""
+
+import os
+import signal
 
 import optuna
 import pytest
@@ -8,7 +11,7 @@ from chansearch.search.rundir import RunDirectory
 from tests.search.live import TINY, Process, rows, whole_lines
 from tests.search.problems import problem, take
 
-CANDIDATES = 9
+CANDIDATES = 10
 EPOCHS = 3
 pytestmark = pytest.mark.slow
 
@@ -17,17 +20,36 @@ class Life:
     """What each chapter left behind."""
 
     def __init__(self, folder) -> None:
-        self.run = RunDirectory(folder / "results" / "hard-life")
         self.folder = folder
+        self.run = RunDirectory(folder / "results" / "hard-life")
         self.kept: list[bytes] = []  # candidates.csv after each chapter
+        self.curves: list[bytes] = []
         self.codes: list[int] = []
-        self.said: list[str] = []
+        self.out: list[str] = []
+        self.err: list[str] = []
         self.left_over: set[int] = set()
+        self.victim = ""
 
-    def note(self, code: int, said: str) -> None:
+    def note(self, process: Process, code: int) -> None:
         self.kept.append(whole_lines(self.run.candidates_file))
+        self.curves.append(whole_lines(self.run.curves_file))
         self.codes.append(code)
-        self.said.append(said)
+        self.out.append(process.out)
+        self.err.append(process.err)
+
+
+def _kill_a_worker(process: Process) -> str:
+    """The label of the candidate it had just begun to train: one that was not there at the look before."""
+    looks = [process.training()]
+
+    def begun() -> bool:
+        looks.append(process.training())
+        return bool(looks[-1].keys() - looks[-2].keys())
+
+    process.until(begun)
+    label = min(looks[-1].keys() - looks[-2].keys())
+    os.kill(looks[-1][label], signal.SIGKILL)
+    return label
 
 
 @pytest.fixture(scope="module")
@@ -39,24 +61,28 @@ def life(tmp_path_factory) -> Life:
         "search", *TINY, f"search.candidates={CANDIDATES}", f"train.epochs={EPOCHS}", "name=hard-life", cwd=life.folder
     )
     first.until(lambda: len(rows(run)) >= 1)
-    life.note(first.press_ctrl_c(), first.err)
+    life.note(first, first.press_ctrl_c())
     life.left_over = first.tree()
 
-    second = Process("resume", str(run.path), cwd=life.folder)
+    second = Process("resume", "results/hard-life", cwd=life.folder)
     second.until(lambda: len(rows(run)) >= 4)
     second.kill_tree()
-    life.note(second._popen.returncode, second.err)
+    life.note(second, -signal.SIGKILL)
 
-    third = Process("resume", str(run.path), cwd=life.folder)
-    life.note(third.wait(), third.out)
+    third = Process("resume", "results/hard-life", cwd=life.folder)
+    life.victim = _kill_a_worker(third)
+    life.note(third, third.wait())
     return life
+
+
+def _numbers(table: bytes) -> list[int]:
+    """First column of either table."""
+    return [int(line.split(b",")[0]) for line in table.splitlines()[1:]]
 
 
 def test_ctrl_c_exits_130_and_says_how_to_go_on(life):
     assert life.codes[0] == 130
-    assert f"chansearch resume {life.run.path.relative_to(life.folder)}" in life.said[0]
-    assert "Traceback" not in life.said[0]
-    assert len(life.said[0].splitlines()) == 1, life.said[0]
+    assert life.err[0] == "stopped; go on with `chansearch resume results/hard-life`\n"
 
 
 def test_ctrl_c_leaves_no_process_behind(life):
@@ -65,7 +91,7 @@ def test_ctrl_c_leaves_no_process_behind(life):
 
 def test_the_kill_came_in_mid_search(life):
     """Or the tests below would say nothing."""
-    assert 4 <= len(life.kept[1].splitlines()) - 1 < CANDIDATES
+    assert 4 <= len(_numbers(life.kept[1])) < CANDIDATES
 
 
 def test_nothing_finished_is_lost(life):
@@ -79,20 +105,31 @@ def test_the_total_is_what_was_asked(life):
     records = life.run.records()
     assert [record.candidate.number for record in records] == list(range(CANDIDATES))
     assert all(record.outcome.state.is_scored for record in records)
-    assert f"{CANDIDATES}/{CANDIDATES}" in life.said[2]
+    assert f"[{CANDIDATES}/{CANDIDATES}]" in life.out[2]
 
 
 def test_nothing_finished_is_trained_twice(life):
-    """A candidate that was in flight has its early epochs twice, one that had ended has not."""
-    before_the_kill = {int(line.split(b",")[0]) for line in life.kept[1].splitlines()[1:]}
-    after_ctrl_c = {int(line.split(b",")[0]) for line in life.kept[0].splitlines()[1:]}
+    """No session adds an epoch to a candidate that had ended before it."""
+    for session in (1, 2):
+        added = _numbers(life.curves[session])[len(_numbers(life.curves[session - 1])) :]
+        assert added
+        assert not set(added) & set(_numbers(life.kept[session - 1])), f"session {session + 1}"
+
+
+def test_every_candidate_has_its_whole_curve(life):
+    """One that was in flight when the search was cut off has its early epochs twice; the later ones count."""
     curves = life.run.curves()
-    for number in before_the_kill | after_ctrl_c:
-        epochs = [point.epoch for point in curves if point.candidate == number and point.seed == 0]
-        expected = list(range(1, EPOCHS + 1))
-        assert epochs[-EPOCHS:] == expected
-        if number in after_ctrl_c:
-            assert epochs == expected, f"candidate {number} ended in the first session"
+    for record in life.run.records():
+        for seed, top1 in zip(record.outcome.seeds, record.outcome.val_top1, strict=True):
+            points = [p for p in curves if (p.candidate, p.seed) == (record.candidate.number, seed)]
+            assert [point.epoch for point in points[-EPOCHS:]] == list(range(1, EPOCHS + 1))
+            assert points[-1].val_top1 == top1
+
+
+def test_a_candidate_whose_worker_died_is_trained_again(life):
+    """Only it: retries are counted where they happen."""
+    retries = {record.candidate.number: record.outcome.retries for record in life.run.records()}
+    assert retries == {number: int(number == int(life.victim[:4])) for number in range(CANDIDATES)}
 
 
 def test_the_candidates_are_those_of_an_unbroken_search(life):
@@ -109,7 +146,7 @@ def test_the_study_is_whole(life):
 
 
 def test_a_complete_run_says_so(life):
-    again = Process("resume", str(life.run.path), cwd=life.folder)
+    again = Process("resume", "results/hard-life", cwd=life.folder)
     assert again.wait() == 0
     assert f"complete: {CANDIDATES} of {CANDIDATES} candidates" in again.out
     assert whole_lines(life.run.candidates_file) == life.kept[2]
