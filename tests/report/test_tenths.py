@@ -49,7 +49,7 @@ def test_fewer_than_ten_candidates_make_groups_of_one(count, expected):
 
 def test_ties_go_to_the_earlier_candidate():
     records = [make_record(number, [60.0, 62.0]) for number in range(30)]
-    assert [record.candidate.number for record in best_first(records[::-1])] == list(range(30))
+    assert [record.candidate.number for record in ranked(records[::-1])] == list(range(30))
 
 
 @given(st.randoms(use_true_random=False))
@@ -69,7 +69,7 @@ def test_only_whole_trainings_are_ranked():
         make_record(4, [], state=State.FINISHED),
         make_record(5, [float("nan")], state=State.FINISHED),
     ]
-    assert [record.candidate.number for record in best_first(records)] == [1, 0]
+    assert [record.candidate.number for record in ranked(records)] == [1, 0]
 
 
 def test_spreads_are_over_the_candidates_of_the_tenth():
