@@ -26,11 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _make_parser()
     given, rest = parser.parse_known_args(arguments)
     try:
-        unknown = [word for word in rest if word.startswith("-") or given.command != "search"]
+        takes_settings = hasattr(given, "overrides")
+        unknown = [word for word in rest if word.startswith("-") or not takes_settings]
         if unknown:
             raise UserError(f"{unknown[0]!r} is no option of {given.command}; see `chansearch {given.command} --help`")
-        if given.command == "search":
-            given.overrides += rest
+        if takes_settings:
+            given.overrides += rest  # those that stand behind an option
         return given.run(given) or 0
     except UserError as error:
         print(f"chansearch: {error}", file=sys.stderr)

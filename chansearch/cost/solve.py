@@ -3,7 +3,9 @@
 n shapes, d blocks. For one f every cost is a polynomial of degree two in (a, b) as long as nothing is rounded; six
 evaluations give its coefficients. Written with the whole height s = a+b and the start ρ = b/s in (0, 1], one budget
 fixes s for each ρ, and along that curve a larger ρ moves channels to the early, large feature maps: MACs rise while
-params stay, so a bisection finds the ρ of the second budget.
+params stay, so a bisection finds the ρ of the second budget. That holds for networks that shrink their feature maps on
+the way, such as those of the paper. Without strides, or with all of them in the first blocks, MACs may fall a little
+somewhere on the curve; then a solution may be missed, and never is a false one given.
 """
 
 from __future__ import annotations

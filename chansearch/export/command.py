@@ -85,7 +85,7 @@ def _changes(options: ExportOptions) -> dict:
     if options.activation is not None:
         changes |= dict.fromkeys(("activation", "stem_activation", "head_activation"), options.activation)
     if options.se is not None:
-        if options.se != "none" and not (options.se.isdigit() and int(options.se) >= 1):
+        if options.se != "none" and not (options.se.isdecimal() and int(options.se) >= 1):
             raise UserError(f"--se: {options.se!r}; allowed: none, or a whole number such as 12")
         changes["se_reduction"] = None if options.se == "none" else int(options.se)
     return changes
@@ -103,8 +103,8 @@ def _full(options: ExportOptions, member: Member):
     found = full_network(
         member.shape,
         skeleton,
-        params=parse_count("--params", options.params) if options.params else (None if asked else own["params"]),
-        macs=parse_count("--macs", options.macs) if options.macs else (None if asked else own["macs"]),
+        params=_target("--params", options.params, None if asked else own["params"]),
+        macs=_target("--macs", options.macs, None if asked else own["macs"]),
         start=unrounded_start(member),
     )
     if found.miss > _TOLERANCE:
@@ -118,6 +118,10 @@ def _full(options: ExportOptions, member: Member):
     return found
 
 
+def _target(option: str, given: str | None, default: float | None) -> float | None:
+    return default if given is None else parse_count(option, given)
+
+
 def _small(options: ExportOptions, searched: _Searched) -> NetworkSpec:
     """The network that was searched, on the skeleton of its run."""
     from chansearch.config import from_plain
@@ -125,7 +129,7 @@ def _small(options: ExportOptions, searched: _Searched) -> NetworkSpec:
 
     if searched.run is None:
         raise UserError("--as searched: needs a run, whose skeleton it takes; --channels has none")
-    if options.params or options.macs:
+    if options.params is not None or options.macs is not None:
         raise UserError("--as searched: takes no --params or --macs; the searched network costs what it costs")
     held = searched.run.config()
     config = from_plain(held, str(searched.run.config_file))

@@ -13,6 +13,9 @@ from chansearch.errors import UserError
 # Linear and the seven nonlinearities of the paper's layer study (Figure 1).
 ACTIVATIONS = ("identity", "relu6", "relu", "leaky_relu", "elu", "softplus", "hardswish", "silu")
 
+# Beyond this a count is a slip of the pen, and its square would leave 64 bits.
+_MOST = 10**6
+
 # padded: the input is added to the first c_in output channels (ReXNet); identity: only where the widths agree
 # (MobileNetV2); none. All three only on blocks of stride 1.
 SHORTCUTS = ("padded", "identity", "none")
@@ -57,12 +60,12 @@ class NetworkSpec:
             if len(values) != blocks or not values:
                 raise UserError(f"{key}: {len(values)} entries for {blocks} blocks; one a block is needed")
             for value in values:
-                self._check_whole(key, value, least=1)
+                self._check_whole(key, value)
         for key in ("stem_channels", "stem_stride", "head_channels", "classes", "input_size", "in_channels", "divisor"):
-            self._check_whole(key, getattr(self, key), least=1)
-        self._check_whole("se_from", self.se_from, least=1)
+            self._check_whole(key, getattr(self, key))
+        self._check_whole("se_from", self.se_from)
         if self.se_reduction is not None:
-            self._check_whole("se_reduction", self.se_reduction, least=1)
+            self._check_whole("se_reduction", self.se_reduction)
         for key in ("activation", "depthwise_activation", "stem_activation", "head_activation"):
             if getattr(self, key) not in ACTIVATIONS:
                 raise UserError(f"{key}: {getattr(self, key)!r} is unknown; allowed: {', '.join(ACTIVATIONS)}")
@@ -74,9 +77,9 @@ class NetworkSpec:
                 raise UserError(f"{key}: {value!r} is out of range; allowed: 0 <= {key} < 1")
 
     @staticmethod
-    def _check_whole(key: str, value: object, least: int) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise UserError(f"{key}: {value!r} is not allowed; a whole number of at least {least} is needed")
+    def _check_whole(key: str, value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST:
+            raise UserError(f"{key}: {value!r} is not allowed; a whole number from 1 to {_MOST:,} is needed")
 
     @property
     def blocks(self) -> int:

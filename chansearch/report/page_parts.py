@@ -32,8 +32,10 @@ th:first-child, td:first-child, .text { text-align: left; }
 th button { all: unset; cursor: pointer; text-decoration: underline dotted; text-underline-offset: .2em; }
 th button:focus-visible { outline: 2px solid var(--middle); }
 th[aria-sort=ascending] button::after { content: " ▲"; } th[aria-sort=descending] button::after { content: " ▼"; }
-figure { margin: 1rem 0; } figure img { display: block; min-width: 36rem; width: 100%; background: #fff; }
-figure.wide img { min-width: 48rem; } figcaption { color: var(--soft); font-size: .88rem; margin-top: .3rem; }
+figure { margin: 1rem 0; }
+figure img { display: block; min-width: 36rem; width: 100%; max-width: 46rem; margin: 0 auto; background: #fff; }
+figure.wide img { min-width: 48rem; max-width: none; }
+figcaption { color: var(--soft); font-size: .88rem; margin-top: .3rem; }
 dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .2rem 1rem; font-size: .92rem; }
 dt { color: var(--soft); } dd { margin: 0; }
 """

@@ -23,6 +23,7 @@ _DRIVER_ENV = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+_STORE_FLOOR = 512 * 2**20  # bytes of object store beside the images
 _GPU_SHARE = 0.25  # of a GPU a trial: networks this small leave most of one idle
 
 
@@ -33,13 +34,17 @@ class Cluster:
     dashboard: str | None  # its address, and how to get in
     cpus_per_trial: float
     gpus_per_trial: float
+    memory_per_trial: int  # bytes, on the host
     workers: int
     is_local: bool
 
 
 @contextmanager
-def connected(config: ClusterConfig) -> Iterator[Cluster]:
+def connected(config: ClusterConfig, trial_bytes: int, data_bytes: int) -> Iterator[Cluster]:
     """Ray for the length of a ``with``: started on this machine or joined at ``config.address``.
+
+    ``trial_bytes`` is what a worker needs when it trains on a CPU; as many run at a time as fit. ``data_bytes`` is the
+    size of the images, which lie in each node's object store.
 
     Raises ``UserError`` when the cluster cannot be reached or has less than one trial needs.
     """
@@ -62,6 +67,8 @@ def connected(config: ClusterConfig) -> Iterator[Cluster]:
             "dashboard_port": config.dashboard_port,
             # All of Ray's ports listen on this address; a search on one machine needs no other.
             "_node_ip_address": "127.0.0.1",
+            # Ray would set a third of the memory aside for objects; the images are the only large one.
+            "object_store_memory": 2 * data_bytes + _STORE_FLOOR,
         }
     else:
         options["address"] = config.address
@@ -71,7 +78,7 @@ def connected(config: ClusterConfig) -> Iterator[Cluster]:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(f"cluster.address: {config.address!r} cannot be used: {reason}") from None
     try:
-        yield _measured(config, _dashboard(context.dashboard_url), ray.cluster_resources())
+        yield _measured(config, _dashboard(context.dashboard_url), trial_bytes, ray)
     finally:
         ray.shutdown()
 
@@ -84,7 +91,8 @@ def _dashboard(url: str | None) -> str | None:
     return f"http://{url}{asks}"
 
 
-def _measured(config: ClusterConfig, dashboard: str | None, resources: dict[str, float]) -> Cluster:
+def _measured(config: ClusterConfig, dashboard: str | None, trial_bytes: int, ray) -> Cluster:
+    resources = ray.cluster_resources()
     cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
     share = config.gpus_per_trial if config.gpus_per_trial is not None else (_GPU_SHARE if gpus else 0.0)
     if share > gpus:
@@ -93,11 +101,19 @@ def _measured(config: ClusterConfig, dashboard: str | None, resources: dict[str,
         raise UserError(
             f"cluster.cpus_per_trial: {config.cpus_per_trial:g}; allowed here: at most {cpus:g}, the cluster's CPUs"
         )
-    fits = min(cpus // config.cpus_per_trial, gpus // share if share else float("inf"))
+    # Asking Ray for more memory than any node has would wait for ever; then one trial a node is tried all the same.
+    largest = max(int(node["Resources"].get("memory", 0)) for node in ray.nodes() if node["Alive"])
+    memory = 0 if share else min(trial_bytes, largest)
+    fits = min(
+        cpus // config.cpus_per_trial,
+        gpus // share if share else float("inf"),
+        resources.get("memory", 0) // memory if memory else float("inf"),
+    )
     return Cluster(
         dashboard=dashboard,
         cpus_per_trial=config.cpus_per_trial,
         gpus_per_trial=share,
+        memory_per_trial=memory,
         workers=min(int(fits), config.workers or int(fits)),
         is_local=config.address == "local",
     )

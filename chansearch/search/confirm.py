@@ -30,7 +30,7 @@ def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outco
     dataset = load_same(plan, held)
     first = max(seed for record in records for seed in record.outcome.seeds) + 1
     session = _Confirmation(plan, dataset, contenders, tuple(range(first, first + seeds)))
-    with stoppable(), connected_for(plan) as cluster:
+    with stoppable(), connected_for(plan, dataset) as cluster:
         session.run(cluster)
     return session.results
 

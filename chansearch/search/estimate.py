@@ -52,6 +52,16 @@ def expected_images(config: DataConfig) -> tuple[int, int]:
     return int(min(train, config.train_images or train)), int(min(ranking, ranking_asked or ranking))
 
 
+def trial_bytes(activations: int, batch_size: int) -> int:
+    """Memory of a worker process on a CPU, in bytes, for a network of that many activations (``Costs.activations``).
+
+    Fitted: torch and its kernels, and 4.5 times the activations of a batch in float32, for each convolution's output
+    lives on as its BatchNorm's and its activation's, with gradients on top. Measured peaks at batch 128 with
+    ``WORKER_ENV``, torch 2.14: 2.2 GB for c1's best network (this says 2.2), 7.0 for c3's (7.3), 8.6 for c4's (9.1).
+    """
+    return int(0.6e9 + 4.5 * 4 * activations * batch_size)
+
+
 def slowest(steps: Sequence[StepTime]) -> StepTime:
     """The worker that sets the pace, of several measured at the same time."""
     return min(steps, key=lambda step: step.images_per_second_train)

@@ -72,7 +72,7 @@ def run_jobs(
         tune.Tuner(
             tune.with_resources(
                 tune.with_parameters(train_candidate, dataset=dataset, skeleton=skeleton, recipe=recipe),
-                {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus_per_trial},
+                {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus_per_trial, "memory": cluster.memory_per_trial},
             ),
             tune_config=tune.TuneConfig(
                 metric=METRIC,
@@ -115,6 +115,12 @@ def make_scheduler(config: SchedulerConfig, epochs: int) -> TrialScheduler:
 
 class ResumableASHA(AsyncHyperBandScheduler):
     """Asynchronous successive halving that can be told of candidates of an earlier session."""
+
+    def on_trial_result(self, tune_controller, trial, result: dict) -> str:
+        # Where the last epoch is a rung, to stop there would spare nothing and cost the test accuracy.
+        if result.get(self._time_attr, 0) >= self._max_t:
+            return TrialScheduler.CONTINUE
+        return super().on_trial_result(tune_controller, trial, result)
 
     def remember(self, label: str, means: dict[int, float]) -> None:
         """A candidate's mean accuracies by epoch, from the record: its rungs judge later ones again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import signal
 from collections.abc import Iterator, Sequence
@@ -66,7 +67,7 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
     RunDirectory(path).refuse_existing()
     _check_disk(Path(config.results))
     dataset = _load(plan)
-    with connected_for(plan) as cluster:
+    with connected_for(plan, dataset) as cluster:
         _print_estimate(plan, cluster, len(dataset.train.images), len(dataset.val.images))
         facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
         run = RunDirectory.create(path, dataclasses.asdict(config) | {"provenance": facts})
@@ -91,7 +92,7 @@ def resume(run: RunDirectory) -> RunDirectory:
         plan = check(config)
         _check_disk(run.path)
         dataset = load_same(plan, held)
-        with connected_for(plan) as cluster:
+        with connected_for(plan, dataset) as cluster:
             left = config.search.candidates - len(records)
             print(f"run: {run.path}: {len(records)} candidates kept, {left} to go", flush=True)
             _Session(plan, run, dataset, records).run(cluster)
@@ -208,10 +209,15 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def connected_for(plan: Plan) -> Iterator:
+def connected_for(plan: Plan, dataset=None) -> Iterator:
+    """The cluster of a plan; ``dataset`` is what will be trained on, None for a rehearsal without images."""
     from chansearch.search.cluster import connected
+    from chansearch.search.estimate import trial_bytes
 
-    with connected(plan.config.cluster) as cluster:
+    widest = max(proposal.candidate.activations for proposal in _first_proposals(plan, 10))
+    needed = trial_bytes(widest, plan.config.train.batch_size)
+    images = [] if dataset is None else [dataset.train.images, dataset.val.images, dataset.test.images]
+    with connected(plan.config.cluster, needed, sum(part.nbytes for part in images)) as cluster:
         if cluster.dashboard:
             print(f"Ray dashboard: {cluster.dashboard}", flush=True)
         yield cluster
@@ -245,6 +251,8 @@ def _check_disk(folder: Path) -> None:
     existing = folder.resolve()
     while not existing.exists():
         existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"results: {str(folder)!r} cannot be written: {str(existing)!r} is no folder to write in")
     free = shutil.disk_usage(existing).free
     if free < _LEAST_FREE_BYTES:
         raise UserError(
@@ -293,7 +301,9 @@ def _print_estimate(plan: Plan, cluster, train_images: int, val_images: int) -> 
     config = plan.config
     first = sorted((p.candidate for p in _first_proposals(plan, 10)), key=lambda candidate: candidate.macs)
     typical = first[len(first) // 2].channels
-    remote = ray.remote(measure).options(num_cpus=cluster.cpus_per_trial, num_gpus=cluster.gpus_per_trial)
+    remote = ray.remote(measure).options(
+        num_cpus=cluster.cpus_per_trial, num_gpus=cluster.gpus_per_trial, memory=cluster.memory_per_trial
+    )
     threads = max(1, int(cluster.cpus_per_trial))
     steps = ray.get([remote.remote(plan.skeleton, typical, config.train, threads) for _ in range(cluster.workers)])
     settings = (config.train.epochs, config.train.seeds, config.search.candidates)

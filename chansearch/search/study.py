@@ -30,9 +30,12 @@ class StudyFile:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._distributions = distributions(problem)
+        storage = f"sqlite:///{path}"
         try:
+            # The file has one study; a run directory that was renamed since is no new one.
+            names = optuna.get_all_study_names(storage) or [path.resolve().parent.name]
             self._study = optuna.create_study(
-                storage=f"sqlite:///{path}", study_name=path.parent.name, direction="maximize", load_if_exists=True
+                storage=storage, study_name=names[0], direction="maximize", load_if_exists=True
             )
         except Exception as error:  # SQLAlchemy and Alembic raise nearly any type on a damaged file
             raise UserError(f"run: {path} is no Optuna study: {_first_line(error)}") from None
@@ -62,10 +65,15 @@ class StudyFile:
         self._trials[proposal.candidate.number] = len(self._study.get_trials(deepcopy=False)) - 1
 
     def finish(self, records: Iterable[Record]) -> None:
-        """Candidates have ended; those that were known to have ended already stay as they are."""
+        """Candidates have ended; those that were known to have ended already stay as they are.
+
+        Raises ``UserError`` for one that the study does not know: it is not that run's.
+        """
         from optuna.trial import TrialState
 
         for record in records:
+            if record.candidate.number not in self._trials:
+                raise UserError(f"run: study.db lacks candidate {record.candidate.number}, which candidates.csv has")
             number = self._trials[record.candidate.number]
             state = record.outcome.state
             if state.is_scored:

@@ -115,7 +115,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Hinge:
-    """Flat up to a block, then one line to the end: the best c1 and c4 of Table 3 are of this kind."""
+    """Flat up to a block, then one line to the end: best and worst of Table 3's c1 are of this kind."""
 
     depth: int
 

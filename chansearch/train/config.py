@@ -59,7 +59,7 @@ class TrainConfig:
     # bf16 on a CPU with avx512_bf16 trained 1.3 to 1.4 times as fast as fp32 (c1); on other CPUs it was not measured.
     precision: str = "auto"  # auto, fp32, bf16 or fp16; auto: fp32 on a CPU, bf16 on a GPU that has it, else fp16
     compile: bool = False  # torch.compile each network: half a minute a candidate, and no gain seen on a CPU
-    eval_batch_size: int = 500  # images a step when measuring accuracy
+    eval_batch_size: int = 250  # images a step when measuring accuracy
 
 
 def validate_data(config: DataConfig) -> None:

@@ -35,7 +35,7 @@ def finished(tmp_path_factory) -> Finished:
         "name=finished",
         cwd=folder,
     )
-    url = process.read_until("Ray dashboard: ").split()[-1]
+    url = process.read_until("Ray dashboard: ").split()[2]
     with urllib.request.urlopen(url, timeout=60) as answer:
         dashboard = answer.read()
     code = process.wait()

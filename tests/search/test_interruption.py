@@ -1,4 +1,4 @@
-"""One search with a hard life: Ctrl-C, then kill -9 of all its processes, then brought to its end but for a dead worker."""
+"""A search with a hard life: Ctrl-C, then kill -9 of all its processes, then a dead worker, and its end all the same."""
 
 import os
 import signal

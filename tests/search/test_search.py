@@ -67,7 +67,8 @@ def test_every_row_is_complete(finished):
 
 
 def test_means_and_deviations_are_those_of_the_seeds(finished):
-    for row, record in zip(sorted(rows(finished.run), key=lambda r: int(r["candidate"])), finished.run.records()):
+    by_number = sorted(rows(finished.run), key=lambda row: int(row["candidate"]))
+    for row, record in zip(by_number, finished.run.records(), strict=True):
         for part in ("val", "test"):
             accuracies = [float(value) for value in row[f"{part}_top1"].split()]
             assert float(row[f"{part}_top1_mean"]) == pytest.approx(statistics.fmean(accuracies), abs=1e-4)
