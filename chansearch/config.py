@@ -161,10 +161,11 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> SearchCo
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     if config_dir and not Path(config_dir).is_dir():
         raise UserError(f"--config-dir: {config_dir!r} is no folder")
-    overrides = [_spell_macs(override) for override in overrides]
+    overrides = [_quote(_spell_macs(override)) for override in overrides]
     for override in overrides:
         _check_key(override, config_dir)
     store = ConfigStore.instance()
@@ -177,6 +178,8 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> SearchCo
             from hydra import compose as hydra_compose
 
             return OmegaConf.to_object(hydra_compose("config", overrides=[*overrides, *search_path]))
+    except YAMLError as error:  # a file of the user's own groups; the message names it
+        raise UserError(f"--config-dir: {' '.join(str(error).split())}") from None
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_first_line(error)) from None
 
@@ -203,7 +206,7 @@ def expand_sweeps(overrides: Sequence[str]) -> list[list[str]]:
     from hydra.errors import HydraException
 
     try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        parsed = OverridesParser.create().parse_overrides([_quote(override) for override in overrides])
     except HydraException as error:
         raise UserError(_first_line(error)) from None
     choices = [
@@ -236,6 +239,12 @@ def _read_yaml(file: Path) -> dict:
 def _spell_macs(override: str) -> str:
     """``constraint.budget.flops…`` set on the command line replaces the same entry of ``macs``."""
     return re.sub(r"^(\+*constraint\.budget\.)flops(?=[.=])", r"\1macs", override)
+
+
+def _quote(override: str) -> str:
+    """Hydra's grammar knows letters beyond ASCII between quotes only: data.root=/home/jörg would not be read."""
+    key, _, value = override.partition("=")
+    return override if value.isascii() or re.search(r"[\"'\[\]{}(),]", value) else f"{key}='{value}'"
 
 
 @cache
@@ -286,6 +295,8 @@ def _nearest(word: str, words: Sequence[str]) -> str:
 
 def _first_line(error: Exception) -> str:
     """The sentences of a Hydra or OmegaConf error that name the key and the value, on one line."""
+    if override := getattr(error, "override", None):  # one that Hydra's grammar does not know
+        return f"{override!r} cannot be read; a value with signs of its own is quoted twice: name='\"a,b\"'"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     cause = error.__cause__
     if cause is not None and str(cause) not in str(error):

@@ -118,7 +118,9 @@ class TestHelp:
         )
         assert answer.stdout == "[]\n", answer.stderr
 
-    @pytest.mark.parametrize("start", [[sys.executable, "-m", "chansearch"], [str(Path(sys.executable).with_name("chansearch"))]])
+    @pytest.mark.parametrize(
+        "start", [[sys.executable, "-m", "chansearch"], [str(Path(sys.executable).with_name("chansearch"))]]
+    )
     def test_both_ways_of_starting_it(self, start):
         answer = subprocess.run([*start, "--version"], capture_output=True, text=True)
         assert (answer.returncode, answer.stdout, answer.stderr) == (0, f"chansearch {__version__}\n", "")
@@ -315,7 +317,9 @@ class TestMistakes:
         run.candidates_file.write_text("".join([*lines[:2], "1,finished,unguided,no\n", *lines[3:]]))
         assert "run/candidates.csv line 3" in self.refused(command, here, capsys)
 
-    @pytest.mark.parametrize("text", ["network: [1, 2", "network: 3", "{}", "network: {channels: [1], colour: red}", "\x00"])
+    @pytest.mark.parametrize(
+        "text", ["network: [1, 2", "network: 3", "{}", "network: {channels: [1], colour: red}", "\x00"]
+    )
     @pytest.mark.parametrize("command", ["build", "cost"])
     def test_a_network_file_that_holds_none(self, text, command, here, capsys):
         (here / "bad.yaml").write_text(text)

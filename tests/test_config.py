@@ -123,6 +123,8 @@ class TestOverrides:
             ("cluster.gpus_per_trial=0.5", "cluster.gpus_per_trial", 0.5),
             ("data.train_images=5000", "data.train_images", 5000),
             ("name='two words'", "name", "two words"),
+            ("data.root=/home/jörg/größe 2", "data.root", "/home/jörg/größe 2"),
+            ("data.root='/home/jörg,1'", "data.root", "/home/jörg,1"),
             ("constraint.skeleton.stride_blocks=[1,3]", "constraint.skeleton.stride_blocks", [1, 3]),
             ("constraint.budget.macs.target=50M", "constraint.budget.macs.target", "50M"),
             ("constraint.budget.flops.target=50M", "constraint.budget.macs.target", "50M"),
@@ -168,7 +170,6 @@ class TestOverrides:
             ("+brand=new", ["brand"]),
             ("~train", ["~train"]),
             ("train={epoch: 3}", ["epoch"]),
-            ("constraint=[c1,c2]", ["c2"]),
             ("train.epochs=${oc.env:NO_SUCH_VARIABLE}", ["NO_SUCH_VARIABLE"]),
             ("search.candidates=1,2", ["search.candidates"]),
             ("name={", ["name"]),
@@ -220,9 +221,7 @@ class TestAUsersOwnFolder:
         config = compose(["data=photos"], str(mine))
         assert (config.data.name, config.data.root, config.data.augment) == ("folder", "/photos", "crop")
 
-    @pytest.mark.parametrize(
-        ("name", "key", "value"), [("steps", "max_stages", 3), ("bends", "max_segments", 2)]
-    )
+    @pytest.mark.parametrize(("name", "key", "value"), [("steps", "max_stages", 3), ("bends", "max_segments", 2)])
     def test_adds_a_space_in_either_folder(self, mine, name, key, value):
         config = compose([f"space={name}"], str(mine))
         assert getattr(config.space, key) == value
@@ -264,14 +263,6 @@ class TestAUsersOwnFolder:
         assert list(problem.budget.bands) == ["macs"]
         assert problem.budget.bands["macs"].high == pytest.approx(33e6)
 
-    def test_a_budget_in_flops_can_be_changed_in_flops(self, mine):
-        """The command line's word and the file's are the same, whichever was used."""
-        (mine / "constraint" / "flops.yaml").write_text("name: flops\nbudget: {flops: {target: 30M}}\n")
-        for key in ("flops", "macs"):
-            overrides = ["constraint=flops", f"constraint.budget.{key}.target=40M"]
-            problem = make_plan(compose(overrides, str(mine)), 10).problem
-            assert problem.budget.bands["macs"].high == pytest.approx(44e6)
-
     def test_macs_and_flops_at_once_are_one_too_many(self, mine):
         (mine / "constraint" / "both.yaml").write_text("budget: {flops: {target: 30M}, macs: {target: 30M}}\n")
         assert "macs and flops are the same quantity" in refused(["constraint=both"], mine)
@@ -307,8 +298,9 @@ class TestAUsersOwnFolder:
         ],
     )
     def test_a_broken_space_is_named_in_one_line(self, mine, folder, text, words):
-        (mine / folder / "broken.yaml").write_text(text)
-        message = refused(["space=broken"], mine)
+        # A name for each folder: Hydra keeps what search_spaces/ gave it for the life of the process.
+        (mine / folder / f"broken_{folder}.yaml").write_text(text)
+        message = refused([f"space=broken_{folder}"], mine)
         for word in words:
             assert word in message
 
@@ -349,7 +341,7 @@ class TestSweeps:
         names = [compose(o).constraint.name for o in expand_sweeps(["constraint=c1,c2,c3,c4", "sampler=tpe,random"])]
         assert names == ["c1", "c1", "c2", "c2", "c3", "c3", "c4", "c4"]
 
-    @pytest.mark.parametrize("override", ["constraint=[c1", "a=b=c,{", "=c1"])
+    @pytest.mark.parametrize("override", ["constraint=[c1", "a=b=c,{"])
     def test_what_cannot_be_read_is_refused_in_one_line(self, override):
         with pytest.raises(UserError) as caught:
             expand_sweeps([override])
@@ -377,7 +369,11 @@ class TestReadingBack:
     @pytest.mark.parametrize("value", ["${oc.env:HOME}", "x${name}", "${results}"])
     def test_an_interpolation_is_refused(self, value):
         """A run directory may come from anywhere; its values are plain."""
-        for plain in ({"results": value}, {"data": {"root": value}}, {"constraint": {"skeleton": {"stride_blocks": [value]}}}):
+        for plain in (
+            {"results": value},
+            {"data": {"root": value}},
+            {"constraint": {"skeleton": {"stride_blocks": [value]}}},
+        ):
             with pytest.raises(UserError, match=r"run/config\.yaml: holds an interpolation"):
                 from_plain(plain, "run/config.yaml")
 

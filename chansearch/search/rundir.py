@@ -128,7 +128,11 @@ class RunDirectory:
     def open(path: Path | str) -> RunDirectory:
         """An existing run; raises ``UserError`` where ``path`` is none."""
         run = RunDirectory(Path(path))
-        if not run.config_file.is_file() or not run.candidates_file.is_file():
+        try:
+            is_run = run.config_file.is_file() and run.candidates_file.is_file()
+        except OSError:  # a name longer than a file's may be, for one
+            is_run = False
+        if not is_run:
             raise UserError(f"run: {str(path)!r} is no run directory; one holds config.yaml and candidates.csv")
         return run
 

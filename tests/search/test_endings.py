@@ -1,5 +1,7 @@
 """How a training may end but by its last epoch: diverged, stopped at a rung, stopped early, or never begun."""
 
+import itertools
+
 import pytest
 
 from chansearch.search import session
@@ -132,7 +134,7 @@ class TestStoppingEarly:
             means = [sum(means[epoch]) / 2 for epoch in sorted(means)]
             assert len(means) == record.outcome.epochs < 12
             assert max(means[:-1]) >= means[-1]
-            assert all(later > earlier for earlier, later in zip(means[:-2], means[1:-1], strict=True)), means
+            assert all(later > earlier for earlier, later in itertools.pairwise(means[:-1])), means
 
     def test_the_search_ends_when_no_candidate_is_left(self, short):
         assert len(short.run.records()) == self.MEMBERS

@@ -1,4 +1,4 @@
-"""A search with a hard life: Ctrl-C, then kill -9 of all its processes, then a dead worker, and its end all the same."""
+"""A search with a hard life: Ctrl-C, then kill -9 of all its processes, then a dead worker, and its end."""
 
 import os
 import signal

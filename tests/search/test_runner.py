@@ -1,0 +1,223 @@
+"""What Tune is handed: names, rungs, and how a training's reports become an outcome."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from chansearch.config import SchedulerConfig
+from chansearch.nets import NetworkSpec
+from chansearch.search.candidate import Outcome, State
+from chansearch.search.runner import METRIC, Job, _Ears, make_scheduler
+from chansearch.search.worker import ENDED, reports
+from chansearch.train.config import TrainConfig
+
+STOP, CONTINUE = "STOP", "CONTINUE"
+
+
+def scheduler(epochs: int = 9, grace: int = 1, reduction: int = 3):
+    made = make_scheduler(SchedulerConfig("asha", grace, reduction), epochs)
+    made.set_search_properties(METRIC, "max")
+    return made
+
+
+def judge(made, label: str, epoch: int, mean: float) -> str:
+    trial = SimpleNamespace(trial_id=label)
+    if label not in made._trial_info:
+        made.on_trial_add(None, trial)
+    return made.on_trial_result(None, trial, {"epoch": epoch, METRIC: mean})
+
+
+class TestRungs:
+    def test_stop_a_candidate_below_those_before_it(self):
+        made = scheduler()
+        assert judge(made, "a", 1, 60.0) == CONTINUE
+        assert judge(made, "b", 1, 50.0) == STOP
+        assert judge(made, "c", 1, 70.0) == CONTINUE
+
+    def test_judge_only_at_their_epochs(self):
+        made = scheduler(epochs=27, grace=3)
+        judge(made, "a", 3, 60.0)
+        assert judge(made, "b", 1, 0.0) == CONTINUE
+        assert judge(made, "b", 2, 0.0) == CONTINUE
+        assert judge(made, "b", 3, 0.0) == STOP
+
+    def test_judge_by_candidates_of_an_earlier_session(self):
+        """Without memory the first candidate of a resumed session passes whatever it has."""
+        assert judge(scheduler(), "new", 1, 10.0) == CONTINUE
+        made = scheduler()
+        for number, mean in enumerate((60.0, 61.0, 62.0)):
+            made.remember(str(number), {1: mean, 2: mean + 1})
+        assert judge(made, "new", 1, 10.0) == STOP
+        assert judge(made, "newer", 1, 70.0) == CONTINUE
+
+    @pytest.mark.parametrize(("epochs", "grace", "reduction"), [(9, 1, 3), (9, 3, 3), (4, 1, 2), (3, 3, 3), (8, 2, 2)])
+    def test_never_stop_a_candidate_at_its_last_epoch(self, epochs, grace, reduction):
+        """It is trained to its end; what is left is to measure its test accuracy."""
+        made = scheduler(epochs, grace, reduction)
+        made.remember("0", {epoch: 90.0 + epoch for epoch in range(1, epochs + 1)})
+        assert judge(made, "last", epochs, 10.0) == CONTINUE
+
+    def test_do_not_judge_the_report_of_the_end(self):
+        made = scheduler()
+        made.remember("0", {1: 90.0})
+        trial = SimpleNamespace(trial_id="diverged")
+        made.on_trial_add(None, trial)
+        assert made.on_trial_result(None, trial, {ENDED: "failed", "reason": "diverged"}) == CONTINUE
+
+    def test_none_lets_everything_through(self):
+        from ray.tune.schedulers import FIFOScheduler
+
+        assert isinstance(make_scheduler(SchedulerConfig("none"), 30), FIFOScheduler)
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("number", "channels", "label"),
+        [(0, (34, 34, 45), "0000_34-34-45"), (17, (8, 16), "0017_8-16"), (12345, (1, 2), "12345_1-2")],
+    )
+    def test_are_number_and_channels(self, number, channels, label):
+        assert Job(number, channels, (0, 1)).label == label
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.epochs, self.ends = [], []
+
+    def next_job(self):
+        raise AssertionError
+
+    def on_epoch(self, job, epoch, points) -> None:
+        self.epochs.append((job.number, epoch, points))
+
+    def on_end(self, job, outcome) -> None:
+        self.ends.append((job.number, outcome))
+
+
+class Dead(RuntimeError):
+    pass
+
+
+def trial(result: dict | None, error: Exception | None = None):
+    config = {"number": 4, "channels": [8, 16], "seeds": [0, 1]}
+    return SimpleNamespace(trial_id="t", config=config, last_result=result, get_error=lambda: error)
+
+
+EPOCH = {"epoch": 2, "lr": 0.1, "train_loss": [2.0, 2.1], "val_top1": [50.0, 52.0], "seconds": 3.5}
+
+
+class TestOutcomes:
+    @pytest.fixture
+    def heard(self) -> Heard:
+        return Heard()
+
+    def test_an_epoch_is_a_point_a_seed(self, heard):
+        _Ears(heard).on_trial_result(1, [], trial(None), EPOCH)
+        [(number, epoch, points)] = heard.epochs
+        assert (number, epoch) == (4, 2)
+        assert [(p.candidate, p.seed, p.epoch, p.lr, p.train_loss, p.val_top1) for p in points] == [
+            (4, 0, 2, 0.1, 2.0, 50.0),
+            (4, 1, 2, 0.1, 2.1, 52.0),
+        ]
+
+    def test_the_report_of_the_end_is_no_epoch(self, heard):
+        _Ears(heard).on_trial_result(1, [], trial(None), EPOCH | {ENDED: "finished"})
+        assert heard.epochs == []
+
+    @pytest.mark.parametrize(
+        ("added", "state"),
+        [
+            ({ENDED: "finished", "test_top1": [40.0, 41.0]}, State.FINISHED),
+            ({ENDED: "stopped early", "test_top1": [40.0, 41.0]}, State.STOPPED_EARLY),
+            ({ENDED: "failed", "reason": "seed 1 diverged"}, State.FAILED),
+            ({}, State.STOPPED_AT_RUNG),
+        ],
+    )
+    def test_a_training_ends_in_its_last_report(self, added, state, heard):
+        _Ears(heard).on_trial_complete(1, [], trial(EPOCH | added))
+        [(number, outcome)] = heard.ends
+        assert number == 4
+        assert outcome == Outcome(
+            state,
+            seeds=(0, 1),
+            val_top1=(50.0, 52.0),
+            test_top1=tuple(added.get("test_top1", ())),
+            epochs=2,
+            seconds=3.5,
+            reason=added.get("reason", ""),
+        )
+
+    def test_a_worker_that_died_too_often_has_its_retries_and_a_reason_of_one_line(self, heard):
+        ears = _Ears(heard)
+        ears.on_trial_recover(1, [], trial(EPOCH))
+        ears.on_trial_recover(1, [], trial(EPOCH))
+        ears.on_trial_error(1, [], trial(EPOCH, Dead("the actor died\nTraceback…")))
+        [(_, outcome)] = heard.ends
+        assert (outcome.state, outcome.retries, outcome.reason) == (State.FAILED, 2, "worker died: the actor died")
+
+    def test_memory_goes_by_its_name(self, heard):
+        _Ears(heard).on_trial_error(1, [], trial(None, Dead("Task was killed due to the node running low on memory.")))
+        assert heard.ends[0][1].reason.startswith("worker out of memory: ")
+
+    def test_a_worker_that_died_before_its_first_report(self, heard):
+        _Ears(heard).on_trial_error(1, [], trial(None, Dead("gone")))
+        assert heard.ends[0][1] == Outcome(State.FAILED, (0, 1), reason="worker died: gone")
+
+
+CONFIG = {"channels": [4, 8], "seeds": [0, 1], "cpus": 1.0}
+
+
+class TestReports:
+    """What runs in a worker, here without one."""
+
+    SKELETON = NetworkSpec((1, 1), (1, 2), (1, 2), stem_channels=4, head_channels=8, input_size=8, in_channels=1)
+
+    @pytest.fixture(scope="class")
+    def dataset(self):
+        from chansearch.train.config import DataConfig
+        from chansearch.train.data import load
+
+        config = DataConfig("digits", augment="none", crop_padding=1, train_images=100, val_images=50, test_images=50)
+        return load(config, 8, 1)
+
+    def recipe(self, **changes) -> TrainConfig:
+        return TrainConfig(**({"epochs": 2, "batch_size": 20, "device": "cpu"} | changes))
+
+    def test_are_one_an_epoch_and_one_for_the_end(self, dataset):
+        first, second, end = reports(CONFIG, dataset, self.SKELETON, self.recipe())
+        assert (first["epoch"], second["epoch"]) == (1, 2)
+        assert end == second | {ENDED: "finished", "test_top1": end["test_top1"]}
+        assert second["mean_val_top1"] == pytest.approx(sum(second["val_top1"]) / 2)
+        assert second["seconds"] > first["seconds"]
+
+    def test_do_not_carry_the_test_accuracy_before_the_end(self, dataset):
+        *epochs, end = reports(CONFIG, dataset, self.SKELETON, self.recipe())
+        assert all("test_top1" not in report for report in epochs)
+        assert len(end["test_top1"]) == 2
+
+    def test_are_the_same_each_time(self, dataset):
+        def figures():
+            return [
+                {k: v for k, v in report.items() if k != "seconds"}
+                for report in reports(CONFIG, dataset, self.SKELETON, self.recipe())
+            ]
+
+        assert figures() == figures()
+
+    def test_say_that_a_training_stopped_early(self, dataset):
+        *_, end = reports(CONFIG, dataset, self.SKELETON, self.recipe(epochs=30, patience=1, lr=1e-6))
+        assert end[ENDED] == "stopped early"
+        assert end["epoch"] < 30
+
+    def test_say_why_a_training_diverged(self, dataset):
+        *_, end = reports(CONFIG, dataset, self.SKELETON, self.recipe(lr=1e12))
+        assert end[ENDED] == "failed"
+        assert "diverged in epoch" in end["reason"]
+
+    def test_say_what_went_wrong_otherwise(self, dataset):
+        """Not raised: Tune would start it again, and it would fail again."""
+        import dataclasses
+
+        broken = dataclasses.replace(self.SKELETON, in_channels=3)
+        [end] = reports(CONFIG, dataset, broken, self.recipe())
+        assert end[ENDED] == "failed"
+        assert end["reason"].startswith("RuntimeError: ")
