@@ -238,6 +238,23 @@ class TestMistakes:
         assert [path for path in sorted(here.rglob("*")) if ".cache" not in path.parts] == before
         return captured.err
 
+    def test_a_band_too_narrow_for_rejecting(self, here, capsys, monkeypatch):
+        """Solving meets it, so the budget itself is none that is impossible."""
+        monkeypatch.setattr("chansearch.search.propose._EXHAUSTED_AFTER", 5_000)
+        narrow = [f"constraint.budget.{name}.tolerance=0.005" for name in ("params", "macs")]
+        arguments = [
+            "search",
+            "constraint=c4",
+            "data=cifar10",
+            "space=hinge",
+            *narrow,
+            "search.method=reject",
+            "--dry-run",
+        ]
+        line = self.refused(arguments, here, capsys)
+        assert "search.method: 'reject'" in line
+        assert "solve" in line
+
     def test_a_missing_folder(self, here, capsys):
         assert "data.root: 'photos' does not exist" in self.refused(
             ["search", "data=folder", "data.root=photos"], here, capsys

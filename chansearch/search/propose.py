@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -171,7 +172,7 @@ class Proposer:
                 self._mind.accept(proposal.candidate.number)
                 self._next += 1
                 return proposal
-            self._mind.refuse(out_of_budget=priced.verdict is not Verdict.WITHIN)
+            self._mind.refuse(priced)
         return self._unguided()
 
     def _unguided(self) -> Proposal:
@@ -216,8 +217,10 @@ class _Mind:
         self._study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, seed))
         # CMA-ES learns from its own generations alone; what was trained before them can only set where it starts.
         self._warm_start = (lambda trials: _sampler(sampler, seed, trials)) if sampler == "cmaes" else None
-        # A Gaussian process sees finished trials alone: told of no value, it would ask for the same miss again.
+        # A Gaussian process sees finished trials alone: told no value, it would ask for the same again. A miss gets
+        # the worst one, a duplicate what its channels have scored, or the mean where they have no score.
         self._wants_values = sampler == "gp"
+        self._values: dict[tuple[int, ...], float] = {}
         self._asked: optuna.Trial | None = None
         self._running: dict[int, optuna.Trial] = {}
 
@@ -241,12 +244,14 @@ class _Mind:
         """What was asked for last becomes candidate ``number``."""
         self._running[number] = self._asked
 
-    def refuse(self, *, out_of_budget: bool) -> None:
+    def refuse(self, priced: Priced) -> None:
         """What was asked for last is not trained: a miss counts as bad, a duplicate as nothing."""
         from optuna.trial import TrialState
 
-        if out_of_budget and self._wants_values and (finished := self._finished()):
-            self._study.tell(self._asked, min(trial.value for trial in finished))
+        out_of_budget = priced.verdict is not Verdict.WITHIN
+        if self._wants_values and (finished := [trial.value for trial in self._finished()]):
+            value = min(finished) if out_of_budget else self._values.get(priced.channels, statistics.fmean(finished))
+            self._study.tell(self._asked, value)
             return
         self._study.tell(self._asked, state=TrialState.PRUNED if out_of_budget else TrialState.FAIL)
 
@@ -262,6 +267,7 @@ class _Mind:
         trial = self._running.pop(record.candidate.number)
         if record.outcome.state.is_scored:
             self._study.tell(trial, record.val_top1_mean)
+            self._values[record.candidate.channels] = record.val_top1_mean
         elif record.outcome.state is State.STOPPED_AT_RUNG:
             trial.report(record.val_top1_mean, record.outcome.epochs)
             self._study.tell(trial, state=TrialState.PRUNED)

@@ -279,6 +279,7 @@ def _rehearse(plan: Plan) -> None:
 
 
 def _first_proposals(plan: Plan, count: int) -> list[Proposal]:
+    """Fewer where the space has fewer. Raises ``UserError`` for none: rejecting may miss a band that solving meets."""
     sampler = plan.config.sampler.name
     unguided = sampler if sampler == "qmc" else "random"
     proposer = Proposer(plan.problem, unguided, plan.config.search.seed, startup=count)
@@ -288,6 +289,11 @@ def _first_proposals(plan: Plan, count: int) -> list[Proposal]:
             proposals.append(proposer.propose())
         except SpaceExhausted:
             break
+    if not proposals:
+        raise UserError(
+            f"search.method: {plan.problem.method!r} met {plan.problem.budget.describe()} in no draw; "
+            "allowed: solve, or a wider tolerance"
+        )
     return proposals
 
 

@@ -56,8 +56,8 @@ class TrainConfig:
     label_smoothing: float = 0.0  # in [0, 1)
     patience: int | None = 10  # epochs without a better mean over the seeds before stopping; null: never stop early
     device: str = "auto"  # auto (a GPU if there is one), cpu, cuda or cuda:N
-    # bf16 on a CPU with avx512_bf16 trained 1.3 to 1.4 times as fast as fp32 (c1); on other CPUs it was not measured.
-    precision: str = "auto"  # auto, fp32, bf16 or fp16; auto: fp32 on a CPU, bf16 on a GPU that has it, else fp16
+    # bf16 on a CPU with avx512_bf16 trained 1.3 to 1.4 times as fast as fp32 (c1); without it bf16 is emulated.
+    precision: str = "auto"  # auto, fp32, bf16 or fp16; auto: bf16 where the hardware has it, else fp32 (CPU), fp16 (GPU)
     compile: bool = False  # torch.compile each network: half a minute a candidate, and no gain seen on a CPU
     eval_batch_size: int = 250  # images a step when measuring accuracy
 

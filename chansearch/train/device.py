@@ -1,5 +1,7 @@
 """From ``train.device`` and ``train.precision`` to what torch runs on."""
 
+from pathlib import Path
+
 import torch
 
 from chansearch.errors import UserError
@@ -31,10 +33,19 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     has_bf16 = device.type == "cpu" or torch.cuda.get_device_capability(device) >= (8, 0)
     if name == "auto":
         if device.type == "cpu":
-            return torch.float32
+            return torch.bfloat16 if _cpu_has_bf16() else torch.float32
         return torch.bfloat16 if has_bf16 else torch.float16
     if name == "fp16" and device.type == "cpu":
         raise UserError("train.precision: 'fp16' needs a GPU; allowed on cpu: auto, fp32, bf16")
     if name == "bf16" and not has_bf16:
         raise UserError("train.precision: 'bf16' is not in this GPU's hardware; allowed here: auto, fp32, fp16")
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+
+
+def _cpu_has_bf16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware; without that, bfloat16 is emulated and slower than float32."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:  # not Linux
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags

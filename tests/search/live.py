@@ -8,13 +8,15 @@ import io
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from chansearch.config import compose
 from chansearch.search.rundir import RunDirectory
@@ -44,7 +46,7 @@ class Search:
 
 
 def search(results: Path, *overrides: str) -> Search:
-    """Search here, with a Ray of its own."""
+    """Search in this process."""
     plan = check(compose([*TINY, f"results={results}", *overrides]))
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         run = start(plan)
@@ -60,12 +62,15 @@ def go_on(run: RunDirectory) -> Search:
 class Process:
     """``chansearch …`` as a user's shell starts it: a process group of its own, output piped."""
 
+    COMMAND = ("-m", "chansearch")
+    ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
+
     def __init__(self, *arguments: str, cwd: Path) -> None:
         self._mark = uuid.uuid4().hex.encode()
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "chansearch", *arguments],
+            [sys.executable, *self.COMMAND, *arguments],
             cwd=cwd,
-            env=os.environ | {"CHANSEARCH_TEST": self._mark.decode()},
+            env=os.environ | self.ENVIRONMENT | {"CHANSEARCH_TEST": self._mark.decode()},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -139,6 +144,23 @@ class Process:
             time.sleep(0.05)
             doomed = self.tree()
         self.wait()
+
+
+class RayCluster(Process):
+    """A Ray that searches of this process join one after another; starting one for each takes longer than they do."""
+
+    COMMAND = ("-m", "ray.scripts.scripts")
+    # Where this account has a token for its clusters, `ray start` would ask for it; a driver that names an address
+    # sends it only when its own environment says so.
+    ENVIRONMENT: Mapping[str, str] = MappingProxyType({"RAY_AUTH_MODE": "disabled"})
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        where = ("--node-ip-address=127.0.0.1", f"--port={self.address.split(':')[1]}", "--include-dashboard=false")
+        super().__init__("start", "--head", "--block", *where, "--num-cpus=2", cwd=folder)
+        self.read_until("Ray runtime started")
 
 
 def rows(run: RunDirectory) -> list[dict[str, str]]:

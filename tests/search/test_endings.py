@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from chansearch.search import session
+from chansearch.search import propose, session
 from chansearch.search.candidate import State
 from chansearch.search.plan import make_plan
 from chansearch.search.rundir import RunDirectory
@@ -16,10 +16,15 @@ pytestmark = pytest.mark.slow
 
 class TestDiverging:
     @pytest.fixture(scope="class")
-    def diverged(self, tmp_path_factory):
+    def diverged(self, tmp_path_factory, cluster):
         # Twenty steps an epoch at this rate: no weight stays finite.
         return search(
-            tmp_path_factory.mktemp("diverged"), "train.lr=1e12", "train.batch_size=10", "search.candidates=3", "name=x"
+            tmp_path_factory.mktemp("diverged"),
+            cluster,
+            "train.lr=1e12",
+            "train.batch_size=10",
+            "search.candidates=3",
+            "name=x",
         )
 
     def test_is_recorded_as_failed_with_its_reason(self, diverged):
@@ -43,9 +48,10 @@ class TestDiverging:
 
 class TestRungs:
     @pytest.fixture(scope="class")
-    def halved(self, tmp_path_factory):
+    def halved(self, tmp_path_factory, cluster):
         return search(
             tmp_path_factory.mktemp("asha"),
+            cluster,
             "scheduler=asha",
             "scheduler.grace_epochs=1",
             "scheduler.reduction=2",
@@ -110,19 +116,22 @@ class TestStoppingEarly:
     MEMBERS = 2
 
     @pytest.fixture(scope="class")
-    def short(self, tmp_path_factory):
-        return search(
-            tmp_path_factory.mktemp("early"),
-            "space=linear",
-            "space.divisor=3",
-            "search.candidates=6",
-            "train.patience=1",
-            "train.epochs=12",
-            "train.lr=0.001",
-            "data.rank_on=test",
-            "data.val_images=null",
-            "name=early",
-        )
+    def short(self, tmp_path_factory, cluster):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(propose, "_EXHAUSTED_AFTER", 5_000)  # two members show themselves sooner
+            return search(
+                tmp_path_factory.mktemp("early"),
+                cluster,
+                "space=linear",
+                "space.divisor=3",
+                "search.candidates=6",
+                "train.patience=1",
+                "train.epochs=12",
+                "train.lr=0.001",
+                "data.rank_on=test",
+                "data.val_images=null",
+                "name=early",
+            )
 
     def test_patience_ends_a_training(self, short):
         for record in short.run.records():

@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from chansearch.search.candidate import Origin
+from chansearch.search.candidate import Origin, Record
+from chansearch.search.problem import Problem
 from chansearch.search.propose import Proposal, Proposer
 from chansearch.space import line_r2
 from tests.search.problems import counted_by_hand, failed, first, problem, scored, stopped, take
@@ -16,18 +17,22 @@ SEEDS = (0, 1, 2)
 
 
 def straightness(channels) -> float:
-    """What the paper finds good, as an accuracy: near linear and with a slim start. Unguided draws score 30 to 80."""
-    return 100 * float(line_r2(np.array(channels))) - channels[0]
+    """What the paper finds good, as an accuracy: near linear from a slim start. The best is no corner of the space."""
+    return 100 * float(line_r2(np.array(channels))) - 2 * abs(channels[0] - 30)
+
+
+def judged(proposal: Proposal) -> Record:
+    return scored(proposal, straightness(proposal.candidate.channels))
 
 
 @cache
-def guided(sampler: str, seed: int, count: int) -> tuple[Proposal, ...]:
+def guided(sampler: str, seed: int, count: int, space: str = "piecewise") -> tuple[Proposal, ...]:
     """The candidates of a search in which every one is told before the next is asked for."""
-    proposer = Proposer(problem("constraint=c2"), sampler, seed, STARTUP)
+    proposer = Proposer(problem("constraint=c2", f"space={space}"), sampler, seed, STARTUP)
     proposals = []
     for _ in range(count):
         proposals.append(proposer.propose())
-        proposer.tell(scored(proposals[-1], straightness(proposals[-1].candidate.channels)))
+        proposer.tell(judged(proposals[-1]))
     return tuple(proposals)
 
 
@@ -36,39 +41,47 @@ def mean_score(proposals) -> float:
 
 
 class Contract:
-    """What a search relies on, whatever the sampler. ``count`` is what a test can afford to ask for."""
+    """What a search relies on, whatever the sampler. ``count`` is what a test can afford to ask for, in ``space``."""
 
     sampler: str
     count: int
+    space = "piecewise"
+
+    @property
+    def drawn_from(self) -> Problem:
+        return problem("constraint=c2", f"space={self.space}")
+
+    @property
+    def proposals(self) -> tuple[Proposal, ...]:
+        return guided(self.sampler, 0, self.count, self.space)
 
     @pytest.fixture
     def proposer(self) -> Proposer:
-        return Proposer(problem("constraint=c2"), self.sampler, 0, STARTUP)
+        return Proposer(self.drawn_from, self.sampler, 0, STARTUP)
 
     def test_no_two_candidates_share_their_channels(self):
-        channels = [proposal.candidate.channels for proposal in guided(self.sampler, 0, self.count)]
+        channels = [proposal.candidate.channels for proposal in self.proposals]
         assert len(set(channels)) == self.count
 
     def test_every_candidate_lies_within_its_band(self):
-        drawn_from = problem("constraint=c2")
-        for proposal in guided(self.sampler, 0, self.count):
-            costs = counted_by_hand(drawn_from.skeleton, proposal.candidate.channels)
-            for quantity, band in drawn_from.budget.bands.items():
+        for proposal in self.proposals:
+            costs = counted_by_hand(self.drawn_from.skeleton, proposal.candidate.channels)
+            for quantity, band in self.drawn_from.budget.bands.items():
                 assert band.low <= costs[quantity] <= band.high, (quantity, proposal.candidate.channels)
 
     def test_candidates_are_what_their_numbers_say(self):
-        drawn_from = problem("constraint=c2")
-        for proposal in guided(self.sampler, 0, self.count):
-            realised = drawn_from.realise([proposal.values])[0]
+        for proposal in self.proposals:
+            realised = self.drawn_from.realise([proposal.values])[0]
             assert (realised.member, realised.channels) == (proposal.candidate.member, proposal.candidate.channels)
 
     def test_the_sampler_takes_over_after_the_start(self):
-        origins = [proposal.candidate.origin for proposal in guided(self.sampler, 0, self.count)]
+        origins = [proposal.candidate.origin for proposal in self.proposals]
         assert set(origins[:STARTUP]) == {Origin.UNGUIDED}
-        assert Origin.SAMPLER in origins[STARTUP:]
+        # An unguided one may stand in where the sampler stays with what it was refused.
+        assert origins[STARTUP:].count(Origin.SAMPLER) >= (self.count - STARTUP) / 2
 
     def test_draws_add_up(self):
-        for proposal in guided(self.sampler, 0, self.count):
+        for proposal in self.proposals:
             draws = proposal.candidate.draws
             assert draws.kept == 1
             assert min(draws.drawn, draws.duplicate, draws.under_budget, draws.over_budget) >= 0
@@ -77,7 +90,7 @@ class Contract:
         """Nothing is told until all of them run, and then in another order."""
         proposals = take(proposer, STARTUP + 4)
         for proposal in reversed(proposals):
-            proposer.tell(scored(proposal, straightness(proposal.candidate.channels)))
+            proposer.tell(judged(proposal))
         later = take(proposer, 2)
         assert len({p.candidate.channels for p in (*proposals, *later)}) == STARTUP + 6
 
@@ -100,15 +113,18 @@ class Contract:
     @pytest.mark.parametrize("known", [3, STARTUP, STARTUP + 3])
     def test_goes_on_after_a_resume(self, known):
         """Some of the known candidates have ended, each in another way; the last one was in flight."""
-        before = list(guided(self.sampler, 0, self.count)[:known])
-        proposer = Proposer(problem("constraint=c2"), self.sampler, 0, STARTUP, known=before)
-        endings: list[Callable] = [failed, lambda p: stopped(p, 10.0), lambda p: scored(p, 50.0)]
+        before = list(self.proposals[:known])
+        proposer = Proposer(self.drawn_from, self.sampler, 0, STARTUP, known=before)
+        endings: list[Callable] = [judged, failed, judged, lambda p: stopped(p, 10.0)]
         for place, proposal in enumerate(before[:-1]):
-            proposer.tell(endings[place % 3](proposal))
-        later = take(proposer, STARTUP + 6 - known)
+            proposer.tell(endings[place % 4](proposal))
+        later = []
+        while len(before) + len(later) < STARTUP + 6:
+            later.append(proposer.propose())
+            proposer.tell(judged(later[-1]))
         assert [p.candidate.number for p in (*before, *later)] == list(range(STARTUP + 6))
         assert len({p.candidate.channels for p in (*before, *later)}) == STARTUP + 6
-        unguided = first(problem("constraint=c2"), "random", 0, STARTUP)
+        unguided = first(self.drawn_from, "random", 0, STARTUP)
         assert [*before, *later][:STARTUP] == unguided
         proposer.tell(scored(before[-1], 70.0))  # it was started again and has ended now
 
@@ -130,11 +146,11 @@ class Improves:
         before = guided(self.sampler, 0, 40)
         proposer = Proposer(problem("constraint=c2"), self.sampler, 0, STARTUP, known=before)
         for proposal in before:
-            proposer.tell(scored(proposal, straightness(proposal.candidate.channels)))
+            proposer.tell(judged(proposal))
         later = []
         for _ in range(30):
             later.append(proposer.propose())
-            proposer.tell(scored(later[-1], straightness(later[-1].candidate.channels)))
+            proposer.tell(judged(later[-1]))
         drawn = mean_score(first(problem("constraint=c2"), "random", 0, 60))
         assert mean_score(later) > drawn, f"{self.sampler} {mean_score(later):.1f}, unguided {drawn:.1f}"
 
@@ -148,5 +164,8 @@ class TestCmaes(Improves, Contract):
 
 
 class TestGp(Contract):
+    """Slow in a space of many numbers; a hinge has three."""
+
     sampler = "gp"
     count = STARTUP + 5
+    space = "hinge"

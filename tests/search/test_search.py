@@ -173,7 +173,7 @@ def test_leaves_no_temporary_file(finished):
     assert {path.name for path in finished.folder.iterdir()} == {"results"}
 
 
-def test_confirm_trains_the_best_on_fresh_seeds(finished, capsys, tmp_path):
+def test_confirm_trains_the_best_on_fresh_seeds(finished, cluster, capsys, tmp_path):
     """On a copy: the finished run stays as the search left it."""
     import shutil
 
@@ -181,6 +181,8 @@ def test_confirm_trains_the_best_on_fresh_seeds(finished, capsys, tmp_path):
 
     run = RunDirectory(tmp_path / "confirmed")
     shutil.copytree(finished.run.path, run.path)
+    config = run.config_file.read_text()
+    run.config_file.write_text(config.replace("address: local", cluster.replace("cluster.address=", "address: ")))
     before = run.candidates_file.read_bytes()
     assert main(["confirm", str(run.path), "--top", "2", "--seeds", "2"]) == 0
     out = capsys.readouterr().out
