@@ -57,7 +57,7 @@ class TrainConfig:
     patience: int | None = 10  # epochs without a better mean over the seeds before stopping; null: never stop early
     device: str = "auto"  # auto (a GPU if there is one), cpu, cuda or cuda:N
     # bf16 on a CPU with avx512_bf16 trained 1.3 to 1.4 times as fast as fp32 (c1); without it bf16 is emulated.
-    precision: str = "auto"  # auto, fp32, bf16 or fp16; auto: bf16 where the hardware has it, else fp32 (CPU), fp16 (GPU)
+    precision: str = "auto"  # auto, fp32, bf16 or fp16; auto: bf16 in hardware that has it, else fp32 (CPU) or fp16
     compile: bool = False  # torch.compile each network: half a minute a candidate, and no gain seen on a CPU
     eval_batch_size: int = 250  # images a step when measuring accuracy
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import csv
 import io
@@ -77,6 +78,7 @@ class Process:
             start_new_session=True,
         )
         self.out = self.err = ""
+        atexit.register(self._kill)  # what a test that failed left behind
 
     def wait(self) -> int:
         """Its exit code; what it printed is in ``out`` and ``err``."""
@@ -106,7 +108,8 @@ class Process:
 
     def tree(self) -> set[int]:
         """Ids of this process and of all that came from it: the daemons of its Ray and their workers."""
-        parents, marked = {}, {self._popen.pid}
+        parents: dict[int, int] = {}
+        marked = {self._popen.pid} if self._popen.poll() is None else set()
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
@@ -133,17 +136,17 @@ class Process:
 
     def kill_tree(self) -> None:
         """SIGKILL to every process of the search, until none is left: a power cut, but for the kernel."""
+        self._kill()
+        self.wait()
+
+    def _kill(self) -> None:
         deadline = time.monotonic() + _PATIENCE
-        doomed = self.tree()
-        while doomed:
+        while doomed := self.tree():
             for pid in doomed:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            self._popen.poll()  # takes its exit code, or it stays as a zombie
             assert time.monotonic() < deadline, f"{doomed} do not die"
             time.sleep(0.05)
-            doomed = self.tree()
-        self.wait()
 
 
 class RayCluster(Process):
