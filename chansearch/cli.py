@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `chansearch cost … | head`
         sys.stderr.close()
         return 0
+    except OSError as error:  # a full disk in mid-search, for one: the run directory holds what was recorded
+        print(f"chansearch: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
 
 
 def _make_parser() -> argparse.ArgumentParser:
