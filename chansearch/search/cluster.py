@@ -76,7 +76,9 @@ def connected(config: ClusterConfig, trial_bytes: int, data_bytes: int) -> Itera
         context = ray.init(**options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"cluster.address: {config.address!r} cannot be used: {reason}") from None
+        # Ray refuses a cluster whose idea of tokens differs from ours, and says so at length elsewhere.
+        hint = "" if config.address == "local" else "; RAY_AUTH_MODE=token or =disabled must be the cluster's own"
+        raise UserError(f"cluster.address: {config.address!r} cannot be used: {reason}{hint}") from None
     try:
         yield _measured(config, _dashboard(context.dashboard_url), trial_bytes, ray)
     finally:
