@@ -151,7 +151,8 @@ def welch(best: Sequence[float], other: Sequence[float]) -> Difference:
     variance = sum(part for part, _ in parts)
     if variance == 0:
         return Difference(points, None, None, None)
-    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    # As shares of the sum, whose squares cannot underflow where the variances' own would.
+    freedom = 1 / sum((part / variance) ** 2 / degrees for part, degrees in parts)
     error = math.sqrt(variance)
     reach = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
     return Difference(points, points - reach, points + reach, float(t.sf(points / error, freedom)))
