@@ -81,7 +81,7 @@ class Problem:
         heights = np.stack([shape.at_blocks() for shape in shapes])  # (n, d)
         a, b = self._scale(draws, heights)
         channels = round_channels(a[:, None] * heights + b[:, None], self.divisor)
-        costs = price(self.skeleton, channels, count_classifier=self.budget.count_classifier)
+        costs = self.priced(channels)
         verdicts = self.budget.verdicts(costs)
         misses = np.abs(self.budget.misses(costs)).max(axis=1)
         return [

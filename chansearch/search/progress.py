@@ -109,7 +109,7 @@ class Progress:
         if not self._epochs_done:
             return None
         asked = (self.total - self._earlier) * self.epochs
-        ended = sum(self.epochs for _ in self._records[self._earlier :])
+        ended = self.epochs * (len(self._records) - self._earlier)
         under_way = sum(running.epoch for running in self._running.values())
         done = ended + under_way
         elapsed = time.monotonic() - self._start
