@@ -69,10 +69,11 @@ template <int L> ALWAYS_INLINE void store(bf16* p, F<L> value) {
     std::memcpy(p, &half, sizeof half);
 }
 
-// exp of a vector: 2^n times a polynomial on [-ln2/2, ln2/2] (relative error 2e-7); saturates outside ±87.
+// exp of a vector: 2^n times a polynomial on [-ln2/2, ln2/2] (relative error 2e-7); from 89 on
+// infinity, and never less than exp(-87).
 template <int L> ALWAYS_INLINE F<L> exponential(F<L> x) {
     typedef typename Vec<L>::I I;
-    x = x > 87.0f ? F<L>{} + 87.0f : x;
+    x = x > 89.0f ? F<L>{} + 89.0f : x;
     x = x < -87.0f ? F<L>{} - 87.0f : x;
     const F<L> shifted = x * 1.44269504f + 12582912.0f;  // adding 1.5 * 2^23 rounds to the nearest integer
     const F<L> n = shifted - 12582912.0f;
@@ -183,8 +184,8 @@ template <class T, int L> void moments(const T* x, int64_t rows, int64_t channel
         const int64_t at = sums.place(c);
         const double centre = sums.total_first[at] / rows;
         mean[c] = float(shift[c] + centre);
-        variance[c] = float(std::fmax(sums.total_second[at] / rows - centre * centre, 0.0));
-        if (sums.total_second[at] != sums.total_second[at]) variance[c] = NAN;  // fmax would hide it
+        const double squares = sums.total_second[at] / rows - centre * centre;
+        variance[c] = float(squares < 0 ? 0 : squares);  // rounding may leave less than nothing; NaN stays
     }
 }
 
