@@ -6,7 +6,8 @@ import dataclasses
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from chansearch.search.candidate import CurvePoint, Outcome, Record
 from chansearch.search.plan import Plan, make_plan
 from chansearch.search.propose import Proposal, Proposer, SpaceExhausted, check_reachable
 from chansearch.search.rundir import RunDirectory
+from chansearch.search.sessions import SessionLog
+from chansearch.search.spent import SessionTime
 from chansearch.space import format_channels, line_r2
+from chansearch.train.config import TrainConfig
 
 # Less free space than this and the record of a search may not fit: some hundred kB a candidate, mostly TensorBoard.
 _LEAST_FREE_BYTES = 200 * 2**20
@@ -67,13 +71,14 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
     RunDirectory(path).refuse_existing()
     _check_disk(Path(config.results))
     dataset = _load(plan)
+    began = time.monotonic()
     with connected_for(plan, dataset) as cluster:
         _print_estimate(plan, cluster, len(dataset.train.images), len(dataset.val.images))
         facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
         run = RunDirectory.create(path, dataclasses.asdict(config) | {"provenance": facts})
         print(f"run: {run.path}", flush=True)
         with run.locked():
-            _Session(plan, run, dataset).run(cluster)
+            _Session(plan, run, dataset).run(cluster, began)
     return run
 
 
@@ -92,10 +97,11 @@ def resume(run: RunDirectory) -> RunDirectory:
         plan = check(config)
         _check_disk(run.path)
         dataset = load_same(plan, held)
+        began = time.monotonic()
         with connected_for(plan, dataset) as cluster:
             left = config.search.candidates - len(records)
             print(f"run: {run.path}: {len(records)} candidates kept, {left} to go", flush=True)
-            _Session(plan, run, dataset, records).run(cluster)
+            _Session(plan, run, dataset, records).run(cluster, began)
     return run
 
 
@@ -123,10 +129,12 @@ class _Session:
         self._progress = Progress(config.search.candidates, config.train.epochs, f"{config.data.rank_on} top-1")
         self._progress.restore(records)
 
-    def run(self, cluster) -> None:
+    def run(self, cluster, began: float) -> None:
+        """``began``: when the session did, on ``time.monotonic``'s clock."""
         from chansearch.search.runner import make_scheduler, run_jobs
 
         config = self._plan.config
+        self._log = SessionLog(self._run, _session_time(cluster, config.train), began)
         scheduler = make_scheduler(config.scheduler, config.train.epochs)
         if config.scheduler.name == "asha":
             self._remind(scheduler)
@@ -187,6 +195,7 @@ class _Session:
     def on_end(self, job, outcome: Outcome) -> None:
         record = Record(self._in_flight.pop(job.number).candidate, outcome)
         self._run.append_record(record)  # the record first: what it holds is never trained again
+        self._log.candidate_ended()
         self._records.append(record)
         self._study.finish([record])
         self._proposer.tell(record)
@@ -299,22 +308,49 @@ def _first_proposals(plan: Plan, count: int) -> list[Proposal]:
 
 def _print_estimate(plan: Plan, cluster, train_images: int, val_images: int) -> None:
     """A few steps, on as many workers at once as the search will use."""
-    import ray
-
     from chansearch.search.estimate import Work, describe, expected_images, slowest
     from chansearch.search.worker import measure
 
     config = plan.config
     first = sorted((p.candidate for p in _first_proposals(plan, 10)), key=lambda candidate: candidate.macs)
     typical = first[len(first) // 2].channels
-    remote = ray.remote(measure).options(
-        num_cpus=cluster.cpus_per_trial, num_gpus=cluster.gpus_per_trial, memory=cluster.memory_per_trial
-    )
-    threads = max(1, int(cluster.cpus_per_trial))
-    steps = ray.get([remote.remote(plan.skeleton, typical, config.train, threads) for _ in range(cluster.workers)])
+    steps = _on_every_worker(cluster, measure, plan.skeleton, typical, config.train, _threads(cluster))
     settings = (config.train.epochs, config.train.seeds, config.search.candidates)
     work = Work(train_images, val_images, *settings)
     laptop = compose(["fidelity=laptop"])
     subset = dataclasses.replace(config.data, train_images=laptop.data.train_images, val_images=laptop.data.val_images)
     less = Work(*expected_images(subset), laptop.train.epochs, laptop.train.seeds, config.search.candidates)
     print(describe(config, work, slowest(steps), cluster.workers, less), flush=True)
+
+
+def _session_time(cluster, recipe: TrainConfig) -> SessionTime:
+    """A session that begins: its workers, and their matrix rate, measured by all of them at once."""
+    import datetime
+    import statistics
+
+    from chansearch.search.worker import measure_rate
+
+    _on_every_worker(cluster, measure_rate, recipe, _threads(cluster))  # processes start at different moments
+    rates = _on_every_worker(cluster, measure_rate, recipe, _threads(cluster))
+    return SessionTime(
+        started=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        workers=cluster.workers,
+        threads=rates[0].threads,
+        device=rates[0].device,
+        dtype=rates[0].dtype,
+        matrix_flops=round(statistics.median(rate.flops for rate in rates)),
+    )
+
+
+def _threads(cluster) -> int:
+    return max(1, int(cluster.cpus_per_trial))
+
+
+def _on_every_worker(cluster, work: Callable, *arguments) -> list:
+    """What ``work`` gives in as many tasks at once as the search has workers, each with the resources of a trial."""
+    import ray
+
+    remote = ray.remote(work).options(
+        num_cpus=cluster.cpus_per_trial, num_gpus=cluster.gpus_per_trial, memory=cluster.memory_per_trial
+    )
+    return ray.get([remote.remote(*arguments) for _ in range(cluster.workers)])

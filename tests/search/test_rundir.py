@@ -14,11 +14,16 @@ from hypothesis import strategies as st
 from chansearch.errors import UserError
 from chansearch.search.candidate import Candidate, CurvePoint, Draws, Origin, Outcome, Record, State
 from chansearch.search.rundir import RunDirectory, write_aside
+from chansearch.search.spent import Spent
 from chansearch.space import Member
 from tests.space.strategies import heights
 
 counts = st.integers(0, 10**9)
 percents = st.integers(0, 10**6).map(lambda n: round(n / 10**4, 4))  # written to four digits
+
+
+thousandths = st.integers(0, 10**7).map(lambda n: n / 1000)  # written to three digits
+spents = st.one_of(st.builds(Spent, thousandths), st.builds(Spent, thousandths, counts, thousandths, thousandths))
 
 
 @st.composite
@@ -45,7 +50,7 @@ def records(draw) -> Record:
         val_top1=tuple(draw(percents) for _ in draw(st.sampled_from([seeds, ()]))),
         test_top1=tuple(draw(percents) for _ in draw(st.sampled_from([seeds, ()]))),
         epochs=draw(st.integers(0, 1000)),
-        seconds=draw(st.integers(0, 10**6)) / 100,
+        spent=draw(spents),
         retries=draw(st.integers(0, 9)),
         reason=draw(st.one_of(st.just(""), st.text(), st.text(alphabet="\"',;\n\r\t \\äß漢🙂\u2028\x00\x1c\x85"))),
     )
@@ -69,7 +74,10 @@ def record(number: int, top1: float = 50.0) -> Record:
     from tests.search.problems import first, problem
 
     candidate = first(problem("constraint=demo"), "random", 0, number + 1)[number].candidate
-    return Record(candidate, Outcome(State.FINISHED, (0, 1), (top1, top1), (top1, top1), epochs=2, seconds=1.5))
+    return Record(
+        candidate,
+        Outcome(State.FINISHED, (0, 1), (top1, top1), (top1, top1), epochs=2, spent=Spent(1.5, 400, 0.25, 2.0)),
+    )
 
 
 class TestRecords:

@@ -59,7 +59,10 @@ def test_every_row_is_complete(finished):
     for record in finished.run.records():
         outcome = record.outcome
         assert (outcome.seeds, outcome.epochs, outcome.retries, outcome.reason) == (SEEDS, 2, 0, "")
-        assert outcome.seconds > 0
+        spent = outcome.spent
+        assert spent.is_complete
+        assert spent.images == 2 * 2 * 3 * 64  # seeds, epochs, whole batches in 200 images
+        assert 0 < spent.eval_seconds < spent.seconds < spent.wall_seconds
         for accuracies in (outcome.val_top1, outcome.test_top1):
             assert len(accuracies) == 2
             assert all(0 <= top1 <= 100 for top1 in accuracies)
@@ -169,7 +172,7 @@ def test_tensorboard_has_the_hparams_of_every_candidate(finished):
 
 def test_leaves_no_temporary_file(finished):
     names = {path.name for path in finished.run.path.iterdir()} - {".lock"}
-    assert names == {"config.yaml", "candidates.csv", "curves.csv", "study.db", "tb"}
+    assert names == {"config.yaml", "candidates.csv", "curves.csv", "sessions.csv", "study.db", "tb"}
     assert {path.name for path in finished.folder.iterdir()} == {"results"}
 
 
