@@ -73,8 +73,8 @@ def _machine(sessions: tuple[SessionTime, ...]) -> str:
 
 
 def _flop(count: float) -> str:
-    """``0.257 PFLOP``, ``1,890 PFLOP``, ``129 GFLOP``: three digits, in the largest unit that leaves a tenth."""
-    size, unit = next(((s, u) for s, u in ((1e15, "PFLOP"), (1e12, "TFLOP")) if count >= s / 10), (1e9, "GFLOP"))
+    """``129 GFLOP``, ``257 TFLOP``, ``1,890 PFLOP``: three digits or more, in the largest unit that leaves one."""
+    size, unit = next(((s, u) for s, u in ((1e15, "PFLOP"), (1e12, "TFLOP")) if count >= s), (1e9, "GFLOP"))
     return f"{count / size:,.0f} {unit}" if count >= 100 * size else f"{count / size:.3g} {unit}"
 
 

@@ -36,7 +36,7 @@ class Quantity:
         return f"{self.short} [{self.unit}]" if self.unit else self.short
 
     def text(self, value: float | None) -> str:
-        return MISSING if value is None else f"{value * self.scale:.{self.digits}f}"
+        return MISSING if value is None else f"{value * self.scale:,.{self.digits}f}"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ IMAGES_PER_SECOND = Quantity(
     "images_per_second", "trained by a worker", "trained", "images/s", 1, 0, _images_per_second
 )
 LOST_SECONDS = Quantity(
-    "lost_seconds", "neither, hand-out to end", "lost", "s", 1, 1, lambda record: record.outcome.spent.lost_seconds
+    "lost_seconds", "lost, hand-out to end", "lost", "s", 1, 1, lambda record: record.outcome.spent.lost_seconds
 )
 QUANTITIES = (VAL_TOP1, TEST_TOP1, PARAMS, MACS, LINE_R2)
 

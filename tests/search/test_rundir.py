@@ -153,6 +153,40 @@ class TestRecords:
         assert run.candidates_file.read_bytes().startswith(before)
 
 
+# As version 0.1.0 wrote it.
+EARLIER = (
+    "candidate,state,origin,channels,a,b,knots,values,params,macs,activations,peak_activations,seeds,val_top1,"
+    "val_top1_mean,val_top1_std,test_top1,test_top1_mean,test_top1_std,epochs,seconds,retries,drawn,duplicate,"
+    "under_budget,over_budget,reason\n"
+    "0,finished,unguided,8-8-16,8.0,8.0,1 2 3,0.0 0.0 1.0,9994,379648,20000,4000,0 1,13.5000 14.5000,14.0,0.7071,"
+    "11.0000 12.0000,11.5,0.7071,2,1.56,0,3,0,2,0,\n"
+)
+
+
+class TestTablesOfAnEarlierVersion:
+    @pytest.fixture
+    def earlier(self, run) -> RunDirectory:
+        run.candidates_file.write_text(EARLIER)
+        return run
+
+    def test_are_read_and_say_what_they_do_not_know(self, earlier):
+        [one] = earlier.records()
+        assert one.outcome.val_top1 == (13.5, 14.5)
+        assert one.outcome.spent == Spent(seconds=1.56)
+        assert not one.outcome.spent.is_complete
+        assert earlier.sessions() == []
+
+    def test_are_gone_on_with_in_their_own_columns(self, earlier):
+        import dataclasses
+
+        earlier.append_record(record(1))
+        assert earlier.candidates_file.read_text().startswith(EARLIER)
+        assert len({line.count(",") for line in earlier.candidates_file.read_text().splitlines()}) == 1
+        expected = record(1)
+        known = dataclasses.replace(expected.outcome, spent=Spent(seconds=1.5))
+        assert earlier.records()[1] == dataclasses.replace(expected, outcome=known)
+
+
 class TestCurves:
     @given(
         st.lists(
