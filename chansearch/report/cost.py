@@ -47,14 +47,16 @@ class Part:
 class Cost:
     """Of all candidates that have ended. Seconds are worker seconds: two workers have two of them a second.
 
-    ``worker_seconds``, those of all sessions, are spent in training, in measuring, or lost; ``held_seconds`` of them
-    lie between the hand-out of a candidate and its end. The time between sessions is in none of these.
+    ``worker_seconds``, those of all sessions, are spent in training, in measuring, or lost; ``start_seconds`` of them
+    lie before the first hand-out of a session, ``held_seconds`` between the hand-out of a candidate and its end. The
+    time between sessions is in none of these.
     """
 
     flops: float  # of all trainings, a multiply-add counted as two
     matrix_flops: float  # FLOP a second of a worker; of several sessions the mean, weighted by their worker seconds
     train_seconds: float
     eval_seconds: float
+    start_seconds: float
     held_seconds: float
     worker_seconds: float
     images_per_second: Percentiles | None  # of training, of a worker; none where no epoch was finished
@@ -87,7 +89,8 @@ class Cost:
             Part("training", self.train_seconds),
             Part("measuring accuracy", self.eval_seconds),
             Part("lost within candidates", self.held_seconds - self.train_seconds - self.eval_seconds),
-            Part("lost between candidates", self.worker_seconds - self.held_seconds),
+            Part("lost between candidates", self.worker_seconds - self.start_seconds - self.held_seconds),
+            Part("lost in starting", self.start_seconds),
         )
 
 
@@ -102,6 +105,7 @@ def cost_of(records: Sequence[Record], sessions: Sequence[SessionTime]) -> Cost 
         matrix_flops=sum(session.matrix_flops * session.worker_seconds for session in sessions) / worker_seconds,
         train_seconds=sum(one.train_seconds for one in spent),
         eval_seconds=sum(one.eval_seconds for one in spent),
+        start_seconds=sum(session.workers * session.start_seconds for session in sessions),
         held_seconds=sum(one.wall_seconds for one in spent),
         worker_seconds=worker_seconds,
         images_per_second=Percentiles.of(IMAGES_PER_SECOND, records),

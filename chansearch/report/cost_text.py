@@ -43,8 +43,8 @@ def sentences(analysis: Analysis) -> list[str]:
     lost = cost.lost_a_candidate
     found.append(
         f"Outside training and measuring a candidate lost {LOST_SECONDS.text(lost.median)} s between hand-out and end, "
-        f"the median; 90th percentile {LOST_SECONDS.text(lost.p90)} s. Between candidates lie Ray's start, the "
-        "hand-outs, and workers for which no candidate was left."
+        f"the median; 90th percentile {LOST_SECONDS.text(lost.p90)} s. Between candidates lie the hand-outs, and "
+        "workers for which none was left; the start is Ray's, the estimate's and the matrix rate's."
     )
     if cost.lost_seconds < 0:
         found.append("More workers took part than the cluster had at the start: the shares are too high.")

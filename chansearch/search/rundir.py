@@ -64,7 +64,7 @@ CANDIDATE_COLUMNS = (
 # Those that runs of earlier versions lack.
 _LATER_COLUMNS = frozenset({"images", "eval_seconds", "wall_seconds"})
 CURVE_COLUMNS = ("candidate", "seed", "epoch", "lr", "train_loss", "val_top1")
-SESSION_COLUMNS = ("started", "workers", "threads", "device", "dtype", "matrix_flops", "wall_seconds")
+SESSION_COLUMNS = ("started", "workers", "threads", "device", "dtype", "matrix_flops", "start_seconds", "wall_seconds")
 
 
 @dataclass(frozen=True)
@@ -356,6 +356,7 @@ def _row_to_session(row: dict[str, str]) -> SessionTime:
         device=row["device"],
         dtype=row["dtype"],
         matrix_flops=float(row["matrix_flops"]),
+        start_seconds=float(row["start_seconds"]),
         wall_seconds=float(row["wall_seconds"]),
     )
 

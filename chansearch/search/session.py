@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from chansearch.config import SearchConfig, compose, from_plain
 from chansearch.errors import UserError
 from chansearch.search.candidate import CurvePoint, Outcome, Record
 from chansearch.search.plan import Plan, make_plan
+from chansearch.search.probe import Probes
 from chansearch.search.propose import Proposal, Proposer, SpaceExhausted, check_reachable
 from chansearch.search.rundir import RunDirectory
 from chansearch.search.sessions import SessionLog
 from chansearch.search.spent import SessionTime
 from chansearch.space import format_channels, line_r2
-from chansearch.train.config import TrainConfig
 
 # Less free space than this and the record of a search may not fit: some hundred kB a candidate, mostly TensorBoard.
 _LEAST_FREE_BYTES = 200 * 2**20
@@ -73,12 +73,14 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
     dataset = _load(plan)
     began = time.monotonic()
     with connected_for(plan, dataset) as cluster:
-        _print_estimate(plan, cluster, len(dataset.train.images), len(dataset.val.images))
+        with Probes(cluster, config.train) as probes:
+            _print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
+            session = probes.session_time()
         facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
         run = RunDirectory.create(path, dataclasses.asdict(config) | {"provenance": facts})
         print(f"run: {run.path}", flush=True)
         with run.locked():
-            _Session(plan, run, dataset).run(cluster, began)
+            _Session(plan, run, dataset).run(cluster, session, began)
     return run
 
 
@@ -101,7 +103,10 @@ def resume(run: RunDirectory) -> RunDirectory:
         with connected_for(plan, dataset) as cluster:
             left = config.search.candidates - len(records)
             print(f"run: {run.path}: {len(records)} candidates kept, {left} to go", flush=True)
-            _Session(plan, run, dataset, records).run(cluster, began)
+            director = _Session(plan, run, dataset, records)
+            with Probes(cluster, config.train) as probes:
+                session = probes.session_time()
+            director.run(cluster, session, began)
     return run
 
 
@@ -129,12 +134,12 @@ class _Session:
         self._progress = Progress(config.search.candidates, config.train.epochs, f"{config.data.rank_on} top-1")
         self._progress.restore(records)
 
-    def run(self, cluster, began: float) -> None:
+    def run(self, cluster, session: SessionTime, began: float) -> None:
         """``began``: when the session did, on ``time.monotonic``'s clock."""
         from chansearch.search.runner import make_scheduler, run_jobs
 
         config = self._plan.config
-        self._log = SessionLog(self._run, _session_time(cluster, config.train), began)
+        self._log = SessionLog(self._run, session, began)
         scheduler = make_scheduler(config.scheduler, config.train.epochs)
         if config.scheduler.name == "asha":
             self._remind(scheduler)
@@ -283,8 +288,8 @@ def _rehearse(plan: Plan) -> None:
             f"  {candidate.number}: {format_channels(candidate.channels)}  params {candidate.params:,}  "
             f"MACs {candidate.macs:,}  R² of its line {float(line_r2(candidate.channels)):.3f}"
         )
-    with connected_for(plan) as cluster:
-        _print_estimate(plan, cluster, *expected_images(config.data))
+    with connected_for(plan) as cluster, Probes(cluster, config.train) as probes:
+        _print_estimate(plan, cluster, probes, *expected_images(config.data))
 
 
 def _first_proposals(plan: Plan, count: int) -> list[Proposal]:
@@ -306,51 +311,17 @@ def _first_proposals(plan: Plan, count: int) -> list[Proposal]:
     return proposals
 
 
-def _print_estimate(plan: Plan, cluster, train_images: int, val_images: int) -> None:
+def _print_estimate(plan: Plan, cluster, probes: Probes, train_images: int, val_images: int) -> None:
     """A few steps, on as many workers at once as the search will use."""
     from chansearch.search.estimate import Work, describe, expected_images, slowest
-    from chansearch.search.worker import measure
 
     config = plan.config
     first = sorted((p.candidate for p in _first_proposals(plan, 10)), key=lambda candidate: candidate.macs)
     typical = first[len(first) // 2].channels
-    steps = _on_every_worker(cluster, measure, plan.skeleton, typical, config.train, _threads(cluster))
+    steps = probes.step_times(plan.skeleton, typical)
     settings = (config.train.epochs, config.train.seeds, config.search.candidates)
     work = Work(train_images, val_images, *settings)
     laptop = compose(["fidelity=laptop"])
     subset = dataclasses.replace(config.data, train_images=laptop.data.train_images, val_images=laptop.data.val_images)
     less = Work(*expected_images(subset), laptop.train.epochs, laptop.train.seeds, config.search.candidates)
     print(describe(config, work, slowest(steps), cluster.workers, less), flush=True)
-
-
-def _session_time(cluster, recipe: TrainConfig) -> SessionTime:
-    """A session that begins: its workers, and their matrix rate, measured by all of them at once."""
-    import datetime
-    import statistics
-
-    from chansearch.search.worker import measure_rate
-
-    _on_every_worker(cluster, measure_rate, recipe, _threads(cluster))  # processes start at different moments
-    rates = _on_every_worker(cluster, measure_rate, recipe, _threads(cluster))
-    return SessionTime(
-        started=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-        workers=cluster.workers,
-        threads=rates[0].threads,
-        device=rates[0].device,
-        dtype=rates[0].dtype,
-        matrix_flops=round(statistics.median(rate.flops for rate in rates)),
-    )
-
-
-def _threads(cluster) -> int:
-    return max(1, int(cluster.cpus_per_trial))
-
-
-def _on_every_worker(cluster, work: Callable, *arguments) -> list:
-    """What ``work`` gives in as many tasks at once as the search has workers, each with the resources of a trial."""
-    import ray
-
-    remote = ray.remote(work).options(
-        num_cpus=cluster.cpus_per_trial, num_gpus=cluster.gpus_per_trial, memory=cluster.memory_per_trial
-    )
-    return ray.get([remote.remote(*arguments) for _ in range(cluster.workers)])

@@ -53,7 +53,8 @@ class SessionTime:
     device: str
     dtype: str
     matrix_flops: float
-    wall_seconds: float = 0.0  # Ray's own start included, reading the data not
+    start_seconds: float = 0.0  # before the first hand-out: Ray's start, the estimate, the matrix rate
+    wall_seconds: float = 0.0  # all of it, the start included, reading the data not
 
     @property
     def worker_seconds(self) -> float:

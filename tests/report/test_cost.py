@@ -14,7 +14,8 @@ from chansearch.search.candidate import State
 from chansearch.search.spent import SessionTime, Spent
 from tests.report.synthetic import make_record, population, write_run
 
-SESSION = SessionTime("2026-01-01T00:00:00+00:00", 2, 1, "cpu", "bfloat16", 100e9, 1000.0)
+SESSION = SessionTime("2026-01-01T00:00:00+00:00", 2, 1, "cpu", "bfloat16", 100e9, 40.0, 1000.0)
+START = 7  # seconds of each session before its first hand-out
 PAPER = 50_000 * 30  # images of a training: CIFAR-100's, 30 times
 
 
@@ -48,7 +49,8 @@ def test_a_run_by_hand():
         ("training", 400 + 500 + 250),
         ("measuring accuracy", 310),
         ("lost within candidates", 40),
-        ("lost between candidates", 500),
+        ("lost between candidates", 420),
+        ("lost in starting", 80),
     ]
     assert cost.rate_share == pytest.approx(429.09312 / 1150)
     assert (cost.worker_seconds, cost.lost_seconds, cost.busy_share) == (2000, 540, 0.73)
@@ -86,22 +88,25 @@ shifts = st.lists(st.lists(trials, max_size=4), min_size=1, max_size=4)  # of ea
 def test_every_second_of_every_worker_is_accounted_for(sessions):
     """Training + measuring + lost = workers × wall, whatever each worker did in each session."""
     done = [trial for session in sessions for worker in session for trial in worker]
-    walls = [max(sum(trial.handed + trial.spent.wall_seconds for trial in worker) for worker in s) for s in sessions]
+    walls = [
+        max(START + sum(trial.handed + trial.spent.wall_seconds for trial in worker) for worker in s) for s in sessions
+    ]
     records = [costing(number, *dataclasses.astuple(trial.spent)) for number, trial in enumerate(done)]
     times = [
-        dataclasses.replace(SESSION, workers=len(session), wall_seconds=wall)
+        dataclasses.replace(SESSION, workers=len(session), start_seconds=START, wall_seconds=wall)
         for session, wall in zip(sessions, walls, strict=True)
     ]
     cost = cost_of(records, times)
     total = sum(len(session) * wall for session, wall in zip(sessions, walls, strict=True))
     if cost is None:
-        assert not done or not total
+        assert not done
         return
     assert cost.train_seconds == sum(trial.trained for trial in done)
     assert cost.eval_seconds == sum(trial.measured for trial in done)
     assert cost.train_seconds + cost.eval_seconds + cost.lost_seconds == total
     assert sum(part.seconds for part in cost.parts) == total
     assert cost.parts[2].seconds == sum(trial.built for trial in done)
+    assert cost.parts[4].seconds == START * sum(len(session) for session in sessions)
     assert all(part.seconds >= 0 for part in cost.parts)
     assert 0 <= cost.busy_share <= 1
 

@@ -31,5 +31,5 @@ def test_what_one_of_two_does_not_know_the_sum_does_not():
 
 @pytest.mark.parametrize(("workers", "wall"), [(1, 60.0), (4, 2.5)])
 def test_workers_all_have_the_time_of_their_session(workers, wall):
-    session = SessionTime("2026-01-01T00:00:00+00:00", workers, 1, "cpu", "float32", 1e9, wall)
+    session = SessionTime("2026-01-01T00:00:00+00:00", workers, 1, "cpu", "float32", 1e9, wall / 4, wall)
     assert session.worker_seconds == workers * wall
