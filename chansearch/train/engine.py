@@ -10,6 +10,7 @@ from torch import nn
 from chansearch.train.augment import draw
 from chansearch.train.config import TrainConfig
 from chansearch.train.dataset import Augmentation, Dataset, Split
+from chansearch.train.payback import PAYBACK, CompileWatch
 from chansearch.train.results import Diverged, EarlyStopping, EpochResult, SeedResult, StepTime
 from chansearch.train.schedule import learning_rate
 from chansearch.train.seedrun import SeedRun
@@ -39,6 +40,9 @@ class GroupTrainer:
         self._bench = Workbench(dataset, config)
         self._runs = [SeedRun(make_model, self._bench, seed) for seed in seeds]
         self._epoch = 0
+        # On a CPU a switch in mid-training would round differently from run to run, and our own kernels are faster.
+        may_compile = config.compile == "auto" and self._bench.device.type == "cuda"
+        self._watch = CompileWatch(PAYBACK, config.epochs) if may_compile else None
 
     def __iter__(self) -> Iterator[EpochResult]:
         """Yields after each epoch; raises Diverged at the end of the epoch in which a seed left the finite numbers."""
@@ -67,6 +71,10 @@ class GroupTrainer:
             trained = time.perf_counter()
             seeds.append(SeedResult(run.seed, loss, run.top1(bench.val, epoch)))
             measuring += time.perf_counter() - trained
+        if self._watch is not None:
+            self._watch.after_epoch(time.perf_counter() - start - measuring)
+            for run in self._runs:
+                run.use_compiled = self._watch.compiled
         return EpochResult(
             epoch=epoch,
             lr=learning_rate(epoch * bench.steps_per_epoch - 1, bench.steps_per_epoch, bench.config),
@@ -92,7 +100,7 @@ def measure_step(
     """
     total = _WARMUP_STEPS + steps
     count = max(total * config.batch_size, config.eval_batch_size)
-    bench = Workbench(_noise(count, input_size, in_channels, classes), config)
+    bench = Workbench(noise(count, input_size, in_channels, classes), config)
     run = SeedRun(make_model, bench, seed=0)
     draws = draw(count, bench.augmentation, seed=0, epoch=1, device=bench.device)
     measured = bench.train.images[: config.eval_batch_size]
@@ -114,7 +122,8 @@ def _median_seconds(bench: Workbench, total: int, work: Callable[[int], object])
     return statistics.median(seconds[_WARMUP_STEPS:])
 
 
-def _noise(count: int, size: int, channels: int, classes: int) -> Dataset:
+def noise(count: int, size: int, channels: int, classes: int) -> Dataset:
+    """``count`` random images of arbitrary classes, to time steps on."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, channels, size, size), dtype=np.uint8)
     part = Split(images, rng.integers(0, classes, count))

@@ -3,6 +3,7 @@
 N images a batch, C channels, H × W pixels, K classes.
 """
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -28,17 +29,22 @@ class SeedRun:
         self._bench = bench
         with bench.seeded(seed, "weights"):
             model = make_model()
-        if bench.device.type == "cpu" and not bench.config.compile:
+        if bench.device.type == "cpu" and bench.config.compile != "always":
             replace_average_pool(model)
         if bench.native:
             use_native(model)
         elif bench.bf16_on_cpu:
             replace_strided_depthwise(model)
         self._model = model.to(bench.device, memory_format=torch.channels_last)
-        self._forward = torch.compile(self._model) if bench.config.compile else self._model
+        self.use_compiled = bench.config.compile == "always"
         self._optimizer = build_optimizer(self._model, bench.config)
         # float16 alone underflows: its loss is scaled up and steps with infinite gradients are skipped.
         self._scaler = torch.amp.GradScaler(bench.device.type, enabled=bench.dtype == torch.float16)
+
+    @functools.cached_property
+    def _compiled(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Compiles at its first call; not made before it is wanted, for torch imports its compiler with it."""
+        return torch.compile(self._model)
 
     def train_epoch(self, epoch: int) -> float:
         """One pass, ``epoch`` from 1; returns the mean training loss. Raises Diverged when that is not finite."""
@@ -70,7 +76,8 @@ class SeedRun:
             bench.augmentation.crop_padding,
         )  # uint8 (N, C, H, W)
         with bench.autocast():
-            logits = self._forward(bench.normalise(images))  # (N, K)
+            forward = self._compiled if self.use_compiled else self._model
+            logits = forward(bench.normalise(images))  # (N, K)
         loss = functional.cross_entropy(
             logits.float(), bench.train.labels[chosen], label_smoothing=bench.config.label_smoothing
         )
@@ -100,7 +107,8 @@ class SeedRun:
         """Outputs (N, K) for uint8 images (N, C, H, W), with BatchNorm's running statistics."""
         self._model.eval()
         with self._bench.autocast():
-            return self._forward(self._bench.normalise(images))
+            # Never compiled: that would compile a second time, for a part that is not trained on.
+            return self._model(self._bench.normalise(images))
 
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:

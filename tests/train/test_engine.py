@@ -9,10 +9,12 @@ import torch
 from torch import nn
 
 from chansearch.errors import UserError
+from chansearch.nets import NetworkSpec, build
 from chansearch.train import DataConfig, Diverged, TrainConfig
 from chansearch.train.data import load
 from chansearch.train.dataset import Augmentation, Split
 from chansearch.train.engine import GroupTrainer, measure_step
+from chansearch.train.payback import CompileWatch, Payback
 from chansearch.train.seedrun import build_optimizer
 
 from .conftest import random_dataset, tiny_model
@@ -193,6 +195,47 @@ def test_bfloat16_on_a_cpu_trains_like_float32():
 
     assert losses("bf16") != losses("fp32")
     assert losses("bf16") == pytest.approx(losses("fp32"), rel=0.02)
+
+
+def _losses(make_model, **changes) -> list[float]:
+    """At a small rate: at a large one, two roundings part ways within an epoch."""
+    trainer = GroupTrainer(make_model, random_dataset(), recipe(precision="fp32", lr=0.003, **changes), [0])
+    return [result.seeds[0].train_loss for result in trainer]
+
+
+def test_kernels_of_our_own_train_as_torchs_do():
+    spec = NetworkSpec(
+        (6, 9), strides=(1, 2), expansions=(1, 6), head_channels=40, in_channels=1, input_size=8, classes=4
+    )
+    native, stock = (_losses(lambda: build(spec), kernels=kernels) for kernels in ("native", "torch"))
+    assert native != stock  # both ran
+    assert native == pytest.approx(stock, rel=1e-3)
+
+
+def no_dropout() -> nn.Module:
+    """A compiled dropout draws other numbers."""
+    return tiny_model(classes=4, dropout=0.0)
+
+
+def test_torch_compile_changes_no_result():
+    assert _losses(no_dropout, compile="always", kernels="torch") == pytest.approx(
+        _losses(no_dropout, compile="never", kernels="torch"), rel=1e-4
+    )
+
+
+def test_a_training_goes_on_compiled_from_where_it_was():
+    """What a GPU would do once its epochs are measured; here compiling is said to have paid back before."""
+    plain = _losses(no_dropout, epochs=5, kernels="torch")
+    trainer = GroupTrainer(
+        no_dropout, random_dataset(), recipe(precision="fp32", lr=0.003, epochs=5, kernels="torch"), [0]
+    )
+    trainer._watch = CompileWatch(Payback(compile_seconds=0.0, gain=2.0), 5)
+    ran, losses = [], []
+    for result in trainer:
+        ran.append(trainer._runs[0].use_compiled)
+        losses.append(result.seeds[0].train_loss)
+    assert ran[:3] == [False, True, True]
+    assert losses == pytest.approx(plain, rel=1e-3)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
