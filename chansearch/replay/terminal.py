@@ -129,8 +129,8 @@ def notes(replayed: Replayed) -> list[str]:
         "correlations: over candidates); savings, and deciles behind, are against paper on the same draws.",
         f"until held: median of the seed-epochs spent when the incumbent was one of the true best {size} for the first "
         "time; never held: replays in which it never was.",
-        "No strategy sees test_top1, but the truth is made of the same trainings: it flatters paper, which averages "
-        "over all of them, and what others lose against it is rather less than shown. val_top1 shares the images too.",
+        "No strategy sees test_top1, but it was measured on the same trainings: their noise counts as quality, which "
+        "flatters whoever averages over all seeds, paper first. val_top1 shares the images as well.",
         *(
             ["With data.rank_on=test val_top1 was measured on the test images: the strategies have seen them."]
             if ranked_on_test

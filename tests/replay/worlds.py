@@ -9,7 +9,7 @@ import numpy as np
 
 from chansearch.config import from_plain
 from chansearch.replay.population import Population
-from chansearch.search.candidate import Candidate, CurvePoint, Origin, Outcome, Record, State
+from chansearch.search.candidate import Candidate, CurvePoint, Outcome, Record, State
 from chansearch.search.plan import make_plan
 from chansearch.search.propose import Proposer
 from chansearch.search.rundir import RunDirectory
@@ -42,7 +42,7 @@ def curves(
 
 
 def population(count: int = 40, *, seeds: int = 3, epochs: int = 30, seed: int = 0, **noise: float) -> Population:
-    """Qualities a hundredth apart at random places: candidate ranks are known, and so is the best."""
+    """Qualities evenly spread over three points, in random order; without noise candidates rank the same anywhere."""
     drawn = candidates(count, seed)
     quality = 60 + 3 * np.random.default_rng(seed).permutation(count) / count
     val = curves(quality, seeds=seeds, epochs=epochs, seed=seed, **noise)
@@ -86,6 +86,3 @@ def finished(top1: np.ndarray) -> Outcome:
     ends = tuple(top1[:, -1].tolist())
     tests = tuple(end - 0.3 for end in ends)
     return Outcome(State.FINISHED, tuple(range(len(ends))), ends, tests, epochs=top1.shape[1], seconds=10.0)
-
-
-__all__ = ["Candidate", "Origin", "candidates", "curves", "finished", "points", "population", "write_run"]
