@@ -57,6 +57,11 @@ def _reliability(reliability: Reliability) -> list[str]:
             f"candidates make {_plain(reliability.one_seed, 2)} with one seed and "
             f"{_plain(reliability.all_seeds, 2)} with all (intraclass correlation)."
         )
+        if reliability.all_seeds.low <= 0:
+            sentences.append(
+                "That may be none: seeds cannot tell these candidates apart, and no replay of them can say "
+                "which schedule is better."
+            )
     return sentences
 
 
