@@ -37,8 +37,8 @@ def draw_replay(replayed: Replayed) -> Figure:
     handles = []
     for number, (name, replays) in enumerate(replayed.replays.items()):
         drawn = replayed.drawn[: len(replays)]
-        # Up to the mean end: from there on most of its replays spend nothing more.
-        spent = np.geomspace(1, replayed.by_test[name].spent.value, _POINTS)
+        # Up to the last one's end: the mark is the share at the end of all, however much each has spent.
+        spent = np.geomspace(1, max(replay.spent for replay in replays), _POINTS)
         share = held_share(replays, drawn, truth, spent)
         style = {
             "color": _PAPER_COLOUR if name == PAPER else _COLOURS[number % len(_COLOURS)],
