@@ -105,16 +105,24 @@ class InvertedBottleneck(nn.Module):
         return x + (F.pad(shortcut, (0, 0, 0, 0, 0, padding)) if padding else shortcut)
 
 
+class GlobalAveragePool(nn.Module):
+    """Mean over the pixels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))
+
+
 class ClassifierHead(nn.Module):
     """Global average pool, dropout, linear layer."""
 
     def __init__(self, channels: int, classes: int, dropout: float) -> None:
         super().__init__()
+        self.pool = GlobalAveragePool()
         self.drop = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.drop(x.mean((2, 3))))
+        return self.fc(self.drop(self.pool(x)))
 
 
 class Network(nn.Module):

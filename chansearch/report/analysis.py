@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chansearch.report import facts
+from chansearch.report.cost import Cost, cost_of
 from chansearch.report.curves import Curve, mean_curves
 from chansearch.report.distribution import Edf, Interval, by_origin, edf, line_r2_interval
 from chansearch.report.noise import NoiseGap, OutOfSample, SeedScores, noise_gap, out_of_sample
@@ -37,6 +38,7 @@ class Analysis:
     left_out: int
     linearity: dict[Tenth, Interval]
     curves: tuple[Curve, ...]
+    cost: Cost | None
 
     @property
     def name(self) -> str:
@@ -110,4 +112,5 @@ def analyse(run: RunDirectory) -> Analysis:
         left_out=scores.left_out,
         linearity={row.tenth: line_r2_interval(row.records) for row in rows},
         curves=mean_curves(run.curves()),
+        cost=cost_of(records, run.sessions()),
     )

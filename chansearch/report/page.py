@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from chansearch.report import facts, findings
+from chansearch.report import cost_text, facts, findings
 from chansearch.report.analysis import Analysis
 from chansearch.report.page_parts import cell, document, escaped, figure, paragraphs, table, table_row
 from chansearch.report.published import SOURCE
-from chansearch.report.quantities import LINE_R2, MACS, MISSING, PARAMS, TEST_TOP1, Quantity
+from chansearch.report.quantities import (
+    IMAGES_PER_SECOND,
+    LINE_R2,
+    LOST_SECONDS,
+    MACS,
+    MISSING,
+    PARAMS,
+    SECONDS,
+    TEST_TOP1,
+    Quantity,
+)
 from chansearch.report.tenths import TenthRow
 from chansearch.search.candidate import Record, State
 from chansearch.space import format_channels
@@ -36,6 +46,7 @@ def run_page(analysis: Analysis, figures: Mapping[str, str]) -> str:
         body += ["<h2>Tenths</h2>", _tenths_table(analysis), _best_and_worst(analysis)]
         body += [paragraphs(findings.gaps(analysis) + findings.linearity(analysis))]
     body += [f'<p class="note">{escaped(findings.images(analysis))}</p>']
+    body += _cost(analysis)
     body += ["<h2>Figures</h2>", *_figures(figures)]
     body += ["<h2>Candidates</h2>", _states(analysis), _candidates_table(analysis), _failures(analysis)]
     body += ["<h2>Configuration</h2>", _facts(analysis)]
@@ -52,6 +63,7 @@ def combined_page(analyses: Sequence[Analysis], figures: Mapping[str, str]) -> s
             body += [paragraphs(findings.gaps(analysis) + findings.linearity(analysis))]
         body += [
             f'<p class="note">{escaped(findings.images(analysis))}</p>',
+            paragraphs(cost_text.sentences(analysis)),
             "<h3>Configuration</h3>",
             _facts(analysis),
         ]
@@ -108,6 +120,15 @@ def _best_and_worst(analysis: Analysis) -> str:
     return paragraphs(lines)
 
 
+def _cost(analysis: Analysis) -> list[str]:
+    sentences = paragraphs(cost_text.sentences(analysis))
+    if not analysis.cost:
+        return ["<h2>Cost</h2>", sentences] if sentences else []
+    rows = [table_row([cell(text) for text in row]) for row in cost_text.rows(analysis.cost)]
+    note = f'<p class="note">{escaped(cost_text.LEFT_OUT)}</p>'
+    return ["<h2>Cost</h2>", table(cost_text.HEADINGS, rows), sentences, note]
+
+
 def _states(analysis: Analysis) -> str:
     rows = [table_row([cell(state), cell(count)]) for state, count in analysis.states.items()]
     return table(["state", "candidates"], rows)
@@ -116,7 +137,8 @@ def _states(analysis: Analysis) -> str:
 def _candidates_table(analysis: Analysis) -> str:
     ranking = analysis.ranking
     headings = ["candidate", "rank", "tenth", "channels", ranking.heading, "± over seeds", TEST_TOP1.heading]
-    headings += [PARAMS.heading, MACS.heading, LINE_R2.heading, "state", "drawn by", "epochs", "training (s)"]
+    headings += [PARAMS.heading, MACS.heading, LINE_R2.heading, "state", "drawn by", "epochs"]
+    headings += [quantity.heading for quantity in (SECONDS, IMAGES_PER_SECOND, LOST_SECONDS)]
     ranks = {record.candidate.number: place for place, record in enumerate(analysis.ranked, start=1)}
     order = [*analysis.ranked, *analysis.unranked]
     rows = [_candidate_row(analysis, record, ranks.get(record.candidate.number)) for record in order]
@@ -138,12 +160,15 @@ def _candidate_row(analysis: Analysis, record: Record, rank: int | None) -> str:
         cell(shown, top1 if rank else ""),
         cell(std, "" if std == MISSING else std),
     ]
-    for quantity in (TEST_TOP1, PARAMS, MACS, LINE_R2):
-        value = quantity.of(record)
-        cells.append(cell(quantity.text(value), "" if value is None else value))
+    cells += _quantity_cells(record, (TEST_TOP1, PARAMS, MACS, LINE_R2))
     cells += [cell(outcome.state), cell(record.candidate.origin), cell(outcome.epochs)]
-    cells.append(cell(f"{outcome.seconds:.0f}", outcome.seconds))
+    cells += _quantity_cells(record, (SECONDS, IMAGES_PER_SECOND, LOST_SECONDS))
     return table_row(cells, tenth.value if tenth else "")
+
+
+def _quantity_cells(record: Record, quantities: Sequence[Quantity]) -> list[str]:
+    values = {quantity: quantity.of(record) for quantity in quantities}
+    return [cell(quantity.text(value), "" if value is None else value) for quantity, value in values.items()]
 
 
 def _failures(analysis: Analysis) -> str:

@@ -36,7 +36,7 @@ class Quantity:
         return f"{self.short} [{self.unit}]" if self.unit else self.short
 
     def text(self, value: float | None) -> str:
-        return MISSING if value is None else f"{value * self.scale:.{self.digits}f}"
+        return MISSING if value is None else f"{value * self.scale:,.{self.digits}f}"
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,11 @@ def _r2(record: Record) -> float:
     return float(line_r2(record.candidate.channels))
 
 
+def _images_per_second(record: Record) -> float | None:
+    spent = record.outcome.spent
+    return spent.images / spent.train_seconds if spent.is_complete and spent.train_seconds else None
+
+
 VAL_TOP1 = Quantity(
     "val_top1", "top-1 on validation images", "val top-1", "%", 1, 2, lambda record: record.val_top1_mean
 )
@@ -77,6 +82,15 @@ TEST_TOP1 = Quantity("test_top1", "top-1 on test images", "test top-1", "%", 1, 
 PARAMS = Quantity("params", "params", "params", "M", 1e-6, 3, lambda record: record.candidate.params)
 MACS = Quantity("macs", "MACs (the paper's FLOPs)", "MACs", "M", 1e-6, 2, lambda record: record.candidate.macs)
 LINE_R2 = Quantity("line_r2", "R² of the best line", "R² of line", "", 1, 3, _r2)
+SECONDS = Quantity(
+    "seconds", "training and measuring", "at work", "s", 1, 1, lambda record: record.outcome.spent.seconds
+)
+IMAGES_PER_SECOND = Quantity(
+    "images_per_second", "trained by a worker", "trained", "images/s", 1, 0, _images_per_second
+)
+LOST_SECONDS = Quantity(
+    "lost_seconds", "lost, hand-out to end", "lost", "s", 1, 1, lambda record: record.outcome.spent.lost_seconds
+)
 QUANTITIES = (VAL_TOP1, TEST_TOP1, PARAMS, MACS, LINE_R2)
 
 

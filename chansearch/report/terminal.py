@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from chansearch.report import findings
+from chansearch.report import cost_text, findings
 from chansearch.report.analysis import Analysis
 from chansearch.report.plain import columns, printable
 from chansearch.report.published import SOURCE
@@ -26,6 +26,7 @@ def summary(analysis: Analysis) -> str:
         lines += [f"worst  {findings.candidate_text(analysis.ranked[-1])}", ""]
         lines += _wrapped(findings.gaps(analysis) + findings.linearity(analysis))
     lines += _wrapped([findings.images(analysis)])
+    lines += _cost(analysis)
     return "\n".join(lines)
 
 
@@ -48,6 +49,14 @@ def _table(analysis: Analysis) -> list[str]:
     if analysis.published:
         lines.append(f"paper: {SOURCE}, CIFAR-100, 30 epochs, mean of three trainings")
     return lines
+
+
+def _cost(analysis: Analysis) -> list[str]:
+    sentences = _wrapped(cost_text.sentences(analysis))
+    if not analysis.cost:
+        return sentences
+    table = columns([cost_text.HEADINGS, *cost_text.rows(analysis.cost)])
+    return ["", *table, "", *sentences, *_wrapped([cost_text.LEFT_OUT])]
 
 
 def _row(analysis: Analysis, row: TenthRow, of: str = "") -> list[str]:

@@ -6,8 +6,9 @@ import enum
 import math
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from chansearch.search.spent import Spent
 from chansearch.space import Member
 
 
@@ -69,7 +70,7 @@ class Outcome:
     """What training gave: top-1 of the last epoch in percent, one entry a seed, and what it took.
 
     ``val_top1`` ranks; with ``data.rank_on=test`` it was measured on the test part. ``test_top1`` is empty where the
-    training did not reach its end. ``seconds`` is the time of training in the worker, all seeds together.
+    training did not reach its end.
     """
 
     state: State
@@ -77,7 +78,7 @@ class Outcome:
     val_top1: tuple[float, ...] = ()
     test_top1: tuple[float, ...] = ()
     epochs: int = 0
-    seconds: float = 0.0
+    spent: Spent = field(default_factory=Spent)
     retries: int = 0
     reason: str = ""
 

@@ -86,7 +86,7 @@ class Progress:
             f"[{len(self._records)}/{self.total}] candidate {record.candidate.number} "
             f"{format_channels(record.candidate.channels)}  {what}  "
             f"params {record.candidate.params:,}  MACs {record.candidate.macs:,}  "
-            f"{outcome.epochs} epochs in {format_seconds(outcome.seconds)} | {self._summary()}"
+            f"{outcome.epochs} epochs in {format_seconds(outcome.spent.seconds)} | {self._summary()}"
         )
 
     def _accuracy(self, record: Record) -> str:

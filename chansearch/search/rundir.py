@@ -1,21 +1,23 @@
 """The run directory: every file and column name of a run, written, read and resumed here alone.
 
 ``config.yaml`` (what was asked, with versions, seed and machine), ``candidates.csv`` (a row for each candidate that has
-ended), ``curves.csv`` (a row an epoch and seed), ``study.db`` (the Optuna study), ``tb/`` (TensorBoard), and what the
-report adds: ``deciles.csv``, ``figures/``, ``report.html``, ``confirm.csv``; and the replay: ``replay.csv``,
-``epochs.csv``.
+ended), ``curves.csv`` (a row an epoch and seed), ``sessions.csv`` (a row a start or resume in which a candidate ended),
+``study.db`` (the Optuna study), ``tb/`` (TensorBoard), and what the report adds: ``deciles.csv``, ``figures/``,
+``report.html``, ``confirm.csv``; and the replay: ``replay.csv``, ``epochs.csv``.
 
 Tables are appended to, a line at a time, and a torn last line is forgiven: it belongs to a candidate or an epoch that
-had not ended. Whole files are written aside and renamed. Reading needs neither Ray, torch nor Optuna.
+had not ended. A table keeps the columns it was begun with. Whole files are written aside and renamed. Reading needs
+neither Ray, torch nor Optuna.
 """
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import os
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ import yaml
 
 from chansearch.errors import UserError
 from chansearch.search.candidate import Candidate, CurvePoint, Draws, Origin, Outcome, Record, State
+from chansearch.search.spent import SessionTime, Spent
 from chansearch.space import Member, Shape, format_channels, parse_channels
 
 CANDIDATE_COLUMNS = (
@@ -47,7 +50,10 @@ CANDIDATE_COLUMNS = (
     "test_top1_mean",
     "test_top1_std",
     "epochs",
+    "images",
     "seconds",
+    "eval_seconds",
+    "wall_seconds",
     "retries",
     "drawn",
     "duplicate",
@@ -55,7 +61,10 @@ CANDIDATE_COLUMNS = (
     "over_budget",
     "reason",
 )
+# Those that runs of earlier versions lack.
+_LATER_COLUMNS = frozenset({"images", "eval_seconds", "wall_seconds"})
 CURVE_COLUMNS = ("candidate", "seed", "epoch", "lr", "train_loss", "val_top1")
+SESSION_COLUMNS = ("started", "workers", "threads", "device", "dtype", "matrix_flops", "start_seconds", "wall_seconds")
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,10 @@ class RunDirectory:
     @property
     def curves_file(self) -> Path:
         return self.path / "curves.csv"
+
+    @property
+    def sessions_file(self) -> Path:
+        return self.path / "sessions.csv"
 
     @property
     def study_file(self) -> Path:
@@ -187,6 +200,20 @@ class RunDirectory:
             return []
         return [_parsed(self.curves_file, line, row, _row_to_point) for line, row in _rows(self.curves_file)]
 
+    def write_sessions(self, sessions: Sequence[SessionTime]) -> None:
+        """All sessions so far, the present one last."""
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, SESSION_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(dataclasses.asdict(session) for session in sessions)
+        write_aside(self.sessions_file, buffer.getvalue())
+
+    def sessions(self) -> list[SessionTime]:
+        """The sessions in which a candidate ended, first to last; none in a run of an earlier version."""
+        if not self.sessions_file.is_file():
+            return []
+        return [_parsed(self.sessions_file, line, row, _row_to_session) for line, row in _rows(self.sessions_file)]
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Held while a search writes: raises ``UserError`` where another one holds it. A dead process holds nothing."""
@@ -213,21 +240,33 @@ def write_aside(path: Path, content: str | bytes) -> None:
 
 
 def _append(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
-    """Append rows to a CSV file, each line whole and on disk; the header first, a torn last line cut off."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    """Append rows to a CSV file, each line whole and on disk; the header first, a torn last line cut off.
+
+    A file begun by an earlier version keeps its own columns: what it has none for is left out.
+    """
     with path.open("ab+") as file:
         end = file.seek(0, os.SEEK_END)
         if end:
             whole = _whole_lines_end(file, end)
             file.truncate(whole)
             end = whole
+        held = _header(file) if end else columns
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, held, lineterminator="\n", extrasaction="ignore")
         if not end:
             writer.writeheader()
         writer.writerows(rows)
         file.write(buffer.getvalue().encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def _header(file: io.BufferedRandom) -> list[str]:
+    """The columns that a table was begun with; the file is left at its end."""
+    file.seek(0)
+    header = next(csv.reader([file.readline().decode("utf-8", errors="replace")]))
+    file.seek(0, os.SEEK_END)
+    return header
 
 
 def _whole_lines_end(file: io.BufferedRandom, end: int) -> int:
@@ -296,7 +335,7 @@ def _record_to_row(record: Record) -> dict:
         "test_top1_mean": test_mean,
         "test_top1_std": test_std,
         "epochs": outcome.epochs,
-        "seconds": round(outcome.seconds, 2),
+        **_spent_to_row(outcome.spent),
         "retries": outcome.retries,
         "drawn": candidate.draws.drawn,
         "duplicate": candidate.draws.duplicate,
@@ -304,6 +343,30 @@ def _record_to_row(record: Record) -> dict:
         "over_budget": candidate.draws.over_budget,
         "reason": _one_line(outcome.reason),
     }
+
+
+def _spent_to_row(spent: Spent) -> dict:
+    values = dataclasses.asdict(spent)
+    return {name: "" if value is None else round(value, 3) for name, value in values.items()}
+
+
+def _row_to_spent(row: dict[str, str]) -> Spent:
+    later = {name: row[name] for name in _LATER_COLUMNS if row.get(name)}
+    numbers = {name: int(text) if name == "images" else float(text) for name, text in later.items()}
+    return Spent(seconds=float(row["seconds"]), **numbers)
+
+
+def _row_to_session(row: dict[str, str]) -> SessionTime:
+    return SessionTime(
+        started=row["started"],
+        workers=int(row["workers"]),
+        threads=int(row["threads"]),
+        device=row["device"],
+        dtype=row["dtype"],
+        matrix_flops=float(row["matrix_flops"]),
+        start_seconds=float(row["start_seconds"]),
+        wall_seconds=float(row["wall_seconds"]),
+    )
 
 
 def _numbers(text: str, kind) -> tuple:
@@ -329,7 +392,7 @@ def _row_to_record(row: dict[str, str]) -> Record:
         val_top1=_numbers(row["val_top1"], float),
         test_top1=_numbers(row["test_top1"], float),
         epochs=int(row["epochs"]),
-        seconds=float(row["seconds"]),
+        spent=_row_to_spent(row),
         retries=int(row["retries"]),
         reason=row["reason"],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +18,7 @@ from chansearch.config import SchedulerConfig
 from chansearch.nets import NetworkSpec
 from chansearch.search.candidate import CurvePoint, Outcome, State
 from chansearch.search.cluster import Cluster
+from chansearch.search.spent import Spent
 from chansearch.search.worker import ENDED, train_candidate
 from chansearch.space import format_channels
 from chansearch.train.config import TrainConfig
@@ -158,6 +160,7 @@ class _Source(_Unpickled, Searcher):
             "seeds": list(job.seeds),
             "label": job.label,
             "cpus": self._cpus,
+            "handed_out": time.monotonic(),
         }
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
@@ -176,6 +179,12 @@ class _Ears(_Unpickled, tune.Callback):
     def __init__(self, director: Director) -> None:
         self._director = director
         self._retries: dict[str, int] = {}
+        self._begun: dict[str, float] = {}
+        self._last_end = 0.0
+
+    def on_trial_start(self, iteration, trials, trial, **info) -> None:
+        # On a cluster that is joined, Tune asks for a job before a worker is free: its clock starts when one is.
+        self._begun.setdefault(trial.trial_id, max(trial.config["handed_out"], self._last_end))
 
     def on_trial_result(self, iteration, trials, trial, result, **info) -> None:
         if ENDED in result:
@@ -200,13 +209,20 @@ class _Ears(_Unpickled, tune.Callback):
 
     def _outcome(self, trial, state: State, reason: str) -> Outcome:
         result = trial.last_result or {}
+        self._last_end = time.monotonic()
+        begun = self._begun.get(trial.trial_id, trial.config["handed_out"])
         return Outcome(
             state=state,
             seeds=_job(trial).seeds,
             val_top1=tuple(result.get("val_top1", ())),
             test_top1=tuple(result.get("test_top1", ())),
             epochs=result.get("epoch", 0),
-            seconds=result.get("seconds", 0.0),
+            spent=Spent(
+                seconds=result.get("seconds", 0.0),
+                images=result.get("images", 0),
+                eval_seconds=result.get("eval_seconds", 0.0),
+                wall_seconds=self._last_end - begun,
+            ),
             retries=self._retries.get(trial.trial_id, 0),
             reason=reason,
         )

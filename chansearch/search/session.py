@@ -6,6 +6,7 @@ import dataclasses
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,11 @@ from chansearch.config import SearchConfig, compose, from_plain
 from chansearch.errors import UserError
 from chansearch.search.candidate import CurvePoint, Outcome, Record
 from chansearch.search.plan import Plan, make_plan
+from chansearch.search.probe import Probes
 from chansearch.search.propose import Proposal, Proposer, SpaceExhausted, check_reachable
 from chansearch.search.rundir import RunDirectory
+from chansearch.search.sessions import SessionLog
+from chansearch.search.spent import SessionTime
 from chansearch.space import format_channels, line_r2
 
 # Less free space than this and the record of a search may not fit: some hundred kB a candidate, mostly TensorBoard.
@@ -67,13 +71,16 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
     RunDirectory(path).refuse_existing()
     _check_disk(Path(config.results))
     dataset = _load(plan)
+    began = time.monotonic()
     with connected_for(plan, dataset) as cluster:
-        _print_estimate(plan, cluster, len(dataset.train.images), len(dataset.val.images))
+        with Probes(cluster, config.train) as probes:
+            _print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
+            session = probes.session_time()
         facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
         run = RunDirectory.create(path, dataclasses.asdict(config) | {"provenance": facts})
         print(f"run: {run.path}", flush=True)
         with run.locked():
-            _Session(plan, run, dataset).run(cluster)
+            _Session(plan, run, dataset).run(cluster, session, began)
     return run
 
 
@@ -92,10 +99,14 @@ def resume(run: RunDirectory) -> RunDirectory:
         plan = check(config)
         _check_disk(run.path)
         dataset = load_same(plan, held)
+        began = time.monotonic()
         with connected_for(plan, dataset) as cluster:
             left = config.search.candidates - len(records)
             print(f"run: {run.path}: {len(records)} candidates kept, {left} to go", flush=True)
-            _Session(plan, run, dataset, records).run(cluster)
+            director = _Session(plan, run, dataset, records)
+            with Probes(cluster, config.train) as probes:
+                session = probes.session_time()
+            director.run(cluster, session, began)
     return run
 
 
@@ -123,10 +134,12 @@ class _Session:
         self._progress = Progress(config.search.candidates, config.train.epochs, f"{config.data.rank_on} top-1")
         self._progress.restore(records)
 
-    def run(self, cluster) -> None:
+    def run(self, cluster, session: SessionTime, began: float) -> None:
+        """``began``: when the session did, on ``time.monotonic``'s clock."""
         from chansearch.search.runner import make_scheduler, run_jobs
 
         config = self._plan.config
+        self._log = SessionLog(self._run, session, began)
         scheduler = make_scheduler(config.scheduler, config.train.epochs)
         if config.scheduler.name == "asha":
             self._remind(scheduler)
@@ -187,6 +200,7 @@ class _Session:
     def on_end(self, job, outcome: Outcome) -> None:
         record = Record(self._in_flight.pop(job.number).candidate, outcome)
         self._run.append_record(record)  # the record first: what it holds is never trained again
+        self._log.candidate_ended()
         self._records.append(record)
         self._study.finish([record])
         self._proposer.tell(record)
@@ -274,8 +288,8 @@ def _rehearse(plan: Plan) -> None:
             f"  {candidate.number}: {format_channels(candidate.channels)}  params {candidate.params:,}  "
             f"MACs {candidate.macs:,}  R² of its line {float(line_r2(candidate.channels)):.3f}"
         )
-    with connected_for(plan) as cluster:
-        _print_estimate(plan, cluster, *expected_images(config.data))
+    with connected_for(plan) as cluster, Probes(cluster, config.train) as probes:
+        _print_estimate(plan, cluster, probes, *expected_images(config.data))
 
 
 def _first_proposals(plan: Plan, count: int) -> list[Proposal]:
@@ -297,21 +311,14 @@ def _first_proposals(plan: Plan, count: int) -> list[Proposal]:
     return proposals
 
 
-def _print_estimate(plan: Plan, cluster, train_images: int, val_images: int) -> None:
+def _print_estimate(plan: Plan, cluster, probes: Probes, train_images: int, val_images: int) -> None:
     """A few steps, on as many workers at once as the search will use."""
-    import ray
-
     from chansearch.search.estimate import Work, describe, expected_images, slowest
-    from chansearch.search.worker import measure
 
     config = plan.config
     first = sorted((p.candidate for p in _first_proposals(plan, 10)), key=lambda candidate: candidate.macs)
     typical = first[len(first) // 2].channels
-    remote = ray.remote(measure).options(
-        num_cpus=cluster.cpus_per_trial, num_gpus=cluster.gpus_per_trial, memory=cluster.memory_per_trial
-    )
-    threads = max(1, int(cluster.cpus_per_trial))
-    steps = ray.get([remote.remote(plan.skeleton, typical, config.train, threads) for _ in range(cluster.workers)])
+    steps = probes.step_times(plan.skeleton, typical)
     settings = (config.train.epochs, config.train.seeds, config.search.candidates)
     work = Work(train_images, val_images, *settings)
     laptop = compose(["fidelity=laptop"])

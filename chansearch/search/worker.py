@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import time
 import traceback
 from collections.abc import Iterator
 
 from chansearch.nets import NetworkSpec, build
 from chansearch.train.config import TrainConfig
-from chansearch.train.results import Diverged, StepTime
+from chansearch.train.results import Diverged, MatrixRate, StepTime
 
 # Why a training ended, under this key of its last report; absent when the scheduler stopped it.
 ENDED = "ended"
@@ -43,7 +44,11 @@ def _show(label: str) -> None:
 
 
 def reports(config: dict, dataset, skeleton: NetworkSpec, recipe: TrainConfig) -> Iterator[dict]:
-    """The reports of one training: one an epoch, then one that says how it ended, with the test accuracy."""
+    """The reports of one training: one an epoch, then one that says how it ended, with the test accuracy.
+
+    ``images``, ``seconds`` and ``eval_seconds`` are sums since the start, all seeds together; ``seconds`` are spent in
+    training and measuring, ``eval_seconds`` of them in measuring.
+    """
     import torch
 
     from chansearch.train.engine import GroupTrainer
@@ -62,11 +67,16 @@ def reports(config: dict, dataset, skeleton: NetworkSpec, recipe: TrainConfig) -
                 "train_loss": [seed.train_loss for seed in result.seeds],
                 "lr": result.lr,
                 "seconds": report.get("seconds", 0.0) + result.seconds,
-                "images": result.images,
+                "eval_seconds": report.get("eval_seconds", 0.0) + result.eval_seconds,
+                "images": report.get("images", 0) + result.images,
             }
             yield report
         ended = "stopped early" if trainer.stopped_early else "finished"
-        yield report | {ENDED: ended, "test_top1": list(trainer.test_top1())}
+        start = time.perf_counter()
+        test_top1 = list(trainer.test_top1())
+        measuring = time.perf_counter() - start
+        spent = {name: report[name] + measuring for name in ("seconds", "eval_seconds")}
+        yield report | spent | {ENDED: ended, "test_top1": test_top1}
     except Diverged as error:
         yield report | {ENDED: "failed", "reason": str(error)}
     except Exception as error:
@@ -86,3 +96,17 @@ def measure(skeleton: NetworkSpec, channels: tuple[int, ...], recipe: TrainConfi
     return measure_step(
         functools.partial(build, spec), recipe, spec.input_size, spec.in_channels, spec.classes, steps=3
     )
+
+
+def measure_rate(recipe: TrainConfig, threads: int) -> MatrixRate:
+    """The matrix rate of this worker, on the device and in the arithmetic that the recipe trains in."""
+    import torch
+
+    from chansearch.train.device import resolve_device, resolve_precision
+    from chansearch.train.rate import measure_matrix_rate
+
+    torch.set_num_threads(threads)
+    device = resolve_device(recipe.device)
+    dtype = resolve_precision(recipe.precision, device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return MatrixRate(measure_matrix_rate(device, dtype), str(dtype).removeprefix("torch."), name, threads)

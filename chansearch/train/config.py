@@ -19,6 +19,7 @@ DATASETS = ("cifar10", "cifar100", "folder", "digits")
 PARTS = ("val", "test")
 AUGMENTS = ("crop_flip", "crop", "none")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+KERNELS = ("auto", "native", "torch")
 
 
 @dataclass
@@ -58,6 +59,7 @@ class TrainConfig:
     device: str = "auto"  # auto (a GPU if there is one), cpu, cuda or cuda:N
     # bf16 on a CPU with avx512_bf16 trained 1.3 to 1.4 times as fast as fp32 (c1); without it bf16 is emulated.
     precision: str = "auto"  # auto, fp32, bf16 or fp16; auto: bf16 in hardware that has it, else fp32 (CPU) or fp16
+    kernels: str = "auto"  # native (C++ of our own, CPU, one thread), torch, or auto: native where it can be compiled
     compile: bool = False  # torch.compile each network: half a minute a candidate, and no gain seen on a CPU
     eval_batch_size: int = 250  # images a step when measuring accuracy
 
@@ -120,6 +122,11 @@ def validate_train(config: TrainConfig) -> None:
     if config.patience is not None:
         _at_least("train.patience", config.patience, 1)
     _one_of("train.precision", config.precision, PRECISIONS)
+    _one_of("train.kernels", config.kernels, KERNELS)
+    if config.kernels == "native" and config.compile:
+        raise UserError(
+            "train.kernels: 'native' cannot be compiled by torch; allowed with train.compile=true: auto, torch"
+        )
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", config.device):
         raise UserError(f"train.device: '{config.device}'; allowed: auto, cpu, cuda, cuda:N")
     if config.device.startswith("cuda") or config.precision in ("bf16", "fp16"):
@@ -132,6 +139,11 @@ def cache_dir(config: DataConfig) -> Path:
     """``data.cache``, or ``$XDG_CACHE_HOME/chansearch``, or ``~/.cache/chansearch``; it need not exist."""
     if config.cache is not None:
         return Path(config.cache).expanduser()
+    return user_cache()
+
+
+def user_cache() -> Path:
+    """``$XDG_CACHE_HOME/chansearch``, or ``~/.cache/chansearch``; it need not exist."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "chansearch"
 
 

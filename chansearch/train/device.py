@@ -1,10 +1,12 @@
-"""From ``train.device`` and ``train.precision`` to what torch runs on."""
+"""From ``train.device``, ``train.precision`` and ``train.kernels`` to what torch runs on."""
 
 from pathlib import Path
 
 import torch
 
 from chansearch.errors import UserError
+from chansearch.train.config import TrainConfig
+from chansearch.train.native.library import Unavailable, load
 
 
 def resolve_device(name: str) -> torch.device:
@@ -40,6 +42,28 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     if name == "bf16" and not has_bf16:
         raise UserError("train.precision: 'bf16' is not in this GPU's hardware; allowed here: auto, fp32, fp16")
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+
+
+def resolve_kernels(config: TrainConfig, device: torch.device) -> bool:
+    """Whether our own kernels train; raises UserError, with the reason, where they were asked for and cannot."""
+    if config.kernels == "torch" or config.compile:
+        return False
+    reason = _why_not_native(device)
+    if reason and config.kernels == "native":
+        raise UserError(f"train.kernels: 'native' asked for, but {reason}; allowed here: auto, torch")
+    return not reason
+
+
+def _why_not_native(device: torch.device) -> str | None:
+    if device.type != "cpu":
+        return f"they are for a CPU, not for {device.type}"
+    if torch.get_num_threads() > 1:
+        return f"they use one thread, and this process has {torch.get_num_threads()}"
+    try:
+        load()
+    except Unavailable as error:
+        return str(error)
+    return None
 
 
 def _cpu_has_bf16() -> bool:

@@ -60,13 +60,20 @@ class GroupTrainer:
     def _train_epoch(self, epoch: int) -> EpochResult:
         bench = self._bench
         start = time.perf_counter()
-        seeds = tuple(SeedResult(run.seed, run.train_epoch(epoch), run.top1(bench.val, epoch)) for run in self._runs)
+        seeds: list[SeedResult] = []
+        measuring = 0.0
+        for run in self._runs:
+            loss = run.train_epoch(epoch)
+            trained = time.perf_counter()
+            seeds.append(SeedResult(run.seed, loss, run.top1(bench.val, epoch)))
+            measuring += time.perf_counter() - trained
         return EpochResult(
             epoch=epoch,
             lr=learning_rate(epoch * bench.steps_per_epoch - 1, bench.steps_per_epoch, bench.config),
             seconds=time.perf_counter() - start,
+            eval_seconds=measuring,
             images=len(self._runs) * bench.steps_per_epoch * bench.batch_size,
-            seeds=seeds,
+            seeds=tuple(seeds),
         )
 
 

@@ -21,6 +21,7 @@ class EpochResult:
     epoch: int  # 1-based
     lr: float  # learning rate of the epoch's last step
     seconds: float  # wall clock of the epoch, all seeds, measuring included
+    eval_seconds: float  # of those, measuring
     images: int  # training images shown in the epoch, all seeds together
     seeds: tuple[SeedResult, ...]
 
@@ -41,6 +42,16 @@ class StepTime:
 
     images_per_second_train: float
     images_per_second_eval: float
+
+
+@dataclass(frozen=True)
+class MatrixRate:
+    """How fast one process multiplies matrices in the arithmetic that it trains in."""
+
+    flops: float  # FLOP a second; a multiply-add is two
+    dtype: str  # torch's name: float32, bfloat16 or float16
+    device: str  # cpu, or the GPU's name
+    threads: int
 
 
 class Diverged(Exception):

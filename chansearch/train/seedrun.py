@@ -12,6 +12,8 @@ from torch.nn import functional
 from chansearch.train.augment import Draws, augment, draw
 from chansearch.train.config import TrainConfig
 from chansearch.train.depthwise import replace_strided_depthwise
+from chansearch.train.native.modules import use_native
+from chansearch.train.pooling import replace_average_pool
 from chansearch.train.results import Diverged
 from chansearch.train.schedule import learning_rate
 from chansearch.train.workbench import Part, Workbench
@@ -26,7 +28,11 @@ class SeedRun:
         self._bench = bench
         with bench.seeded(seed, "weights"):
             model = make_model()
-        if bench.bf16_on_cpu:
+        if bench.device.type == "cpu" and not bench.config.compile:
+            replace_average_pool(model)
+        if bench.native:
+            use_native(model)
+        elif bench.bf16_on_cpu:
             replace_strided_depthwise(model)
         self._model = model.to(bench.device, memory_format=torch.channels_last)
         self._forward = torch.compile(self._model) if bench.config.compile else self._model

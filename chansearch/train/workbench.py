@@ -11,7 +11,7 @@ import torch
 from chansearch.train.augment import Normalise
 from chansearch.train.config import TrainConfig
 from chansearch.train.dataset import Dataset, Split
-from chansearch.train.device import resolve_device, resolve_precision
+from chansearch.train.device import resolve_device, resolve_kernels, resolve_precision
 from chansearch.train.seeding import derive_seed
 
 
@@ -30,10 +30,11 @@ class Workbench:
     """Holds the three parts of a data set on the device; pixels stay uint8 until a batch is normalised."""
 
     def __init__(self, dataset: Dataset, config: TrainConfig) -> None:
-        """Raises UserError when ``config`` asks for a device or a precision this machine has not."""
+        """Raises UserError when ``config`` asks for a device, precision or kernels this machine has not."""
         self.config = config
         self.device = resolve_device(config.device)
         self.dtype = resolve_precision(config.precision, self.device)
+        self.native = resolve_kernels(config, self.device)
         self.augmentation = dataset.augmentation
         self.normalise = Normalise(dataset.mean, dataset.std, self.device)
         self.train = self._part(dataset.train)

@@ -85,4 +85,4 @@ def finished(top1: np.ndarray) -> Outcome:
     """The outcome of curves (seeds, epochs); test accuracies are 0.3 points lower."""
     ends = tuple(top1[:, -1].tolist())
     tests = tuple(end - 0.3 for end in ends)
-    return Outcome(State.FINISHED, tuple(range(len(ends))), ends, tests, epochs=top1.shape[1], seconds=10.0)
+    return Outcome(State.FINISHED, tuple(range(len(ends))), ends, tests, epochs=top1.shape[1])

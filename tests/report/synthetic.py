@@ -12,8 +12,10 @@ from chansearch.cost import price
 from chansearch.nets.spec import NetworkSpec
 from chansearch.search.candidate import Candidate, CurvePoint, Draws, Origin, Outcome, Record, State
 from chansearch.search.rundir import RunDirectory
+from chansearch.search.spent import Spent
 from chansearch.space import Member, Shape, line_r2
 
+RECORDED = Spent(seconds=100.0, images=3 * 30 * 50_000, eval_seconds=4.0, wall_seconds=101.5)
 STRIDES = {5: [2, 4], 9: [4, 8], 13: [5, 9]}
 
 
@@ -65,6 +67,7 @@ def make_record(
     reason: str = "",
     seeds: Sequence[int] | None = None,
     draws: Draws | None = None,
+    spent: Spent = RECORDED,
 ) -> Record:
     skeleton = NetworkSpec(
         channels=channels,
@@ -86,7 +89,7 @@ def make_record(
         val_top1=tuple(top1),
         test_top1=tuple(test_top1),
         epochs=30,
-        seconds=100.0,
+        spent=spent,
         reason=reason,
     )
     return Record(candidate, outcome)

@@ -6,6 +6,7 @@ import signal
 import optuna
 import pytest
 
+from chansearch.report.cost import cost_of
 from chansearch.search.propose import Proposer
 from chansearch.search.rundir import RunDirectory
 from tests.search.live import TINY, Process, rows, whole_lines
@@ -135,6 +136,16 @@ def test_a_candidate_whose_worker_died_is_trained_again(life):
 def test_the_candidates_are_those_of_an_unbroken_search(life):
     unbroken = take(Proposer(problem("constraint=demo"), "random", 0, startup=20), CANDIDATES)
     assert [record.candidate for record in life.run.records()] == [proposal.candidate for proposal in unbroken]
+
+
+def test_every_session_has_its_time(life):
+    """The killed one too, and what its processes had under way is lost."""
+    sessions = life.run.sessions()
+    assert len(sessions) == 3
+    assert [session.started for session in sessions] == sorted({session.started for session in sessions})
+    cost = cost_of(life.run.records(), sessions)
+    assert all(part.seconds > 0 for part in cost.parts), cost.parts
+    assert 0 < cost.busy_share < 1
 
 
 def test_the_study_is_whole(life):

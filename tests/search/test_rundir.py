@@ -14,11 +14,16 @@ from hypothesis import strategies as st
 from chansearch.errors import UserError
 from chansearch.search.candidate import Candidate, CurvePoint, Draws, Origin, Outcome, Record, State
 from chansearch.search.rundir import RunDirectory, write_aside
+from chansearch.search.spent import Spent
 from chansearch.space import Member
 from tests.space.strategies import heights
 
 counts = st.integers(0, 10**9)
 percents = st.integers(0, 10**6).map(lambda n: round(n / 10**4, 4))  # written to four digits
+
+
+thousandths = st.integers(0, 10**7).map(lambda n: n / 1000)  # written to three digits
+spents = st.one_of(st.builds(Spent, thousandths), st.builds(Spent, thousandths, counts, thousandths, thousandths))
 
 
 @st.composite
@@ -45,7 +50,7 @@ def records(draw) -> Record:
         val_top1=tuple(draw(percents) for _ in draw(st.sampled_from([seeds, ()]))),
         test_top1=tuple(draw(percents) for _ in draw(st.sampled_from([seeds, ()]))),
         epochs=draw(st.integers(0, 1000)),
-        seconds=draw(st.integers(0, 10**6)) / 100,
+        spent=draw(spents),
         retries=draw(st.integers(0, 9)),
         reason=draw(st.one_of(st.just(""), st.text(), st.text(alphabet="\"',;\n\r\t \\äß漢🙂\u2028\x00\x1c\x85"))),
     )
@@ -69,7 +74,10 @@ def record(number: int, top1: float = 50.0) -> Record:
     from tests.search.problems import first, problem
 
     candidate = first(problem("constraint=demo"), "random", 0, number + 1)[number].candidate
-    return Record(candidate, Outcome(State.FINISHED, (0, 1), (top1, top1), (top1, top1), epochs=2, seconds=1.5))
+    return Record(
+        candidate,
+        Outcome(State.FINISHED, (0, 1), (top1, top1), (top1, top1), epochs=2, spent=Spent(1.5, 400, 0.25, 2.0)),
+    )
 
 
 class TestRecords:
@@ -143,6 +151,40 @@ class TestRecords:
         run.candidates_file.write_bytes(before)
         run.append_record(record(1))
         assert run.candidates_file.read_bytes().startswith(before)
+
+
+# As version 0.1.0 wrote it.
+EARLIER = (
+    "candidate,state,origin,channels,a,b,knots,values,params,macs,activations,peak_activations,seeds,val_top1,"
+    "val_top1_mean,val_top1_std,test_top1,test_top1_mean,test_top1_std,epochs,seconds,retries,drawn,duplicate,"
+    "under_budget,over_budget,reason\n"
+    "0,finished,unguided,8-8-16,8.0,8.0,1 2 3,0.0 0.0 1.0,9994,379648,20000,4000,0 1,13.5000 14.5000,14.0,0.7071,"
+    "11.0000 12.0000,11.5,0.7071,2,1.56,0,3,0,2,0,\n"
+)
+
+
+class TestTablesOfAnEarlierVersion:
+    @pytest.fixture
+    def earlier(self, run) -> RunDirectory:
+        run.candidates_file.write_text(EARLIER)
+        return run
+
+    def test_are_read_and_say_what_they_do_not_know(self, earlier):
+        [one] = earlier.records()
+        assert one.outcome.val_top1 == (13.5, 14.5)
+        assert one.outcome.spent == Spent(seconds=1.56)
+        assert not one.outcome.spent.is_complete
+        assert earlier.sessions() == []
+
+    def test_are_gone_on_with_in_their_own_columns(self, earlier):
+        import dataclasses
+
+        earlier.append_record(record(1))
+        assert earlier.candidates_file.read_text().startswith(EARLIER)
+        assert len({line.count(",") for line in earlier.candidates_file.read_text().splitlines()}) == 1
+        expected = record(1)
+        known = dataclasses.replace(expected.outcome, spent=Spent(seconds=1.5))
+        assert earlier.records()[1] == dataclasses.replace(expected, outcome=known)
 
 
 class TestCurves:

@@ -6,8 +6,10 @@ import pytest
 
 from chansearch.config import SchedulerConfig
 from chansearch.nets import NetworkSpec
+from chansearch.search import runner
 from chansearch.search.candidate import Outcome, State
 from chansearch.search.runner import METRIC, Job, _Ears, make_scheduler
+from chansearch.search.spent import Spent
 from chansearch.search.worker import ENDED, reports
 from chansearch.train.config import TrainConfig
 
@@ -93,22 +95,40 @@ class Heard:
         self.ends.append((job.number, outcome))
 
 
+class Clock:
+    """Stands in for the module ``time``."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 class Dead(RuntimeError):
     pass
 
 
 def trial(result: dict | None, error: Exception | None = None):
-    config = {"number": 4, "channels": [8, 16], "seeds": [0, 1]}
+    config = {"number": 4, "channels": [8, 16], "seeds": [0, 1], "handed_out": HANDED_OUT}
     return SimpleNamespace(trial_id="t", config=config, last_result=result, get_error=lambda: error)
 
 
-EPOCH = {"epoch": 2, "lr": 0.1, "train_loss": [2.0, 2.1], "val_top1": [50.0, 52.0], "seconds": 3.5}
+EPOCH = {"epoch": 2, "lr": 0.1, "train_loss": [2.0, 2.1], "val_top1": [50.0, 52.0]}
+EPOCH |= {"seconds": 3.5, "eval_seconds": 0.5, "images": 400}
+HANDED_OUT, NOW = 100.0, 110.0  # on the driver's clock
 
 
 class TestOutcomes:
     @pytest.fixture
     def heard(self) -> Heard:
         return Heard()
+
+    @pytest.fixture(autouse=True)
+    def clock(self, monkeypatch) -> Clock:
+        clock = Clock(NOW)
+        monkeypatch.setattr(runner, "time", clock)
+        return clock
 
     def test_an_epoch_is_a_point_a_seed(self, heard):
         _Ears(heard).on_trial_result(1, [], trial(None), EPOCH)
@@ -142,7 +162,7 @@ class TestOutcomes:
             val_top1=(50.0, 52.0),
             test_top1=tuple(added.get("test_top1", ())),
             epochs=2,
-            seconds=3.5,
+            spent=Spent(seconds=3.5, images=400, eval_seconds=0.5, wall_seconds=10.0),
             reason=added.get("reason", ""),
         )
 
@@ -160,7 +180,29 @@ class TestOutcomes:
 
     def test_a_worker_that_died_before_its_first_report(self, heard):
         _Ears(heard).on_trial_error(1, [], trial(None, Dead("gone")))
-        assert heard.ends[0][1] == Outcome(State.FAILED, (0, 1), reason="worker died: gone")
+        assert heard.ends[0][1] == Outcome(
+            State.FAILED, (0, 1), spent=Spent(0.0, 0, 0.0, 10.0), reason="worker died: gone"
+        )
+
+    def test_a_job_asked_for_ahead_of_time_begins_when_a_worker_is_free(self, heard, clock):
+        """Tune has it wait for one where it does not limit itself; that time is another candidate's."""
+        ears = _Ears(heard)
+        ears.on_trial_complete(1, [], trial(EPOCH))  # ends at 110
+        waiting = trial(EPOCH)
+        waiting.trial_id = "waiting"
+        clock.now = 111.0
+        ears.on_trial_start(1, [], waiting)
+        clock.now = 115.0
+        ears.on_trial_complete(1, [], waiting)
+        assert heard.ends[1][1].spent.wall_seconds == 5.0
+
+    def test_a_job_that_starts_again_began_the_first_time(self, heard, clock):
+        ears = _Ears(heard)
+        for clock.now in (101.0, 107.0):
+            ears.on_trial_start(1, [], trial(None))
+        clock.now = 112.0
+        ears.on_trial_complete(1, [], trial(EPOCH))
+        assert heard.ends[0][1].spent.wall_seconds == 12.0
 
 
 CONFIG = {"channels": [4, 8], "seeds": [0, 1], "cpus": 1.0}
@@ -185,9 +227,15 @@ class TestReports:
     def test_are_one_an_epoch_and_one_for_the_end(self, dataset):
         first, second, end = reports(CONFIG, dataset, self.SKELETON, self.recipe())
         assert (first["epoch"], second["epoch"]) == (1, 2)
-        assert end == second | {ENDED: "finished", "test_top1": end["test_top1"]}
+        told_at_the_end = {name: end[name] for name in ("test_top1", "seconds", "eval_seconds")}
+        assert end == second | {ENDED: "finished"} | told_at_the_end
         assert second["mean_val_top1"] == pytest.approx(sum(second["val_top1"]) / 2)
-        assert second["seconds"] > first["seconds"]
+        assert (first["images"], end["images"]) == (2 * 100, 2 * 2 * 100)  # both seeds, each epoch
+        for name in ("seconds", "eval_seconds"):
+            assert 0 < first[name] < second[name] < end[name]
+        # What the test part took is measuring, and nothing but that.
+        assert end["seconds"] - end["eval_seconds"] == pytest.approx(second["seconds"] - second["eval_seconds"])
+        assert all(report["seconds"] > report["eval_seconds"] for report in (first, second, end))
 
     def test_do_not_carry_the_test_accuracy_before_the_end(self, dataset):
         *epochs, end = reports(CONFIG, dataset, self.SKELETON, self.recipe())
@@ -197,7 +245,7 @@ class TestReports:
     def test_are_the_same_each_time(self, dataset):
         def figures():
             return [
-                {k: v for k, v in report.items() if k != "seconds"}
+                {k: v for k, v in report.items() if k not in ("seconds", "eval_seconds")}
                 for report in reports(CONFIG, dataset, self.SKELETON, self.recipe())
             ]
 

@@ -13,6 +13,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from chansearch.cli import main
 from chansearch.cost import price_spec
+from chansearch.report.cost import cost_of
 from chansearch.search.candidate import Origin, State
 from chansearch.search.propose import Proposer
 from chansearch.search.rundir import CANDIDATE_COLUMNS, CURVE_COLUMNS
@@ -59,11 +60,25 @@ def test_every_row_is_complete(finished):
     for record in finished.run.records():
         outcome = record.outcome
         assert (outcome.seeds, outcome.epochs, outcome.retries, outcome.reason) == (SEEDS, 2, 0, "")
-        assert outcome.seconds > 0
+        spent = outcome.spent
+        assert spent.is_complete
+        assert spent.images == 2 * 2 * 3 * 64  # seeds, epochs, whole batches in 200 images
+        assert 0 < spent.eval_seconds < spent.seconds < spent.wall_seconds
         for accuracies in (outcome.val_top1, outcome.test_top1):
             assert len(accuracies) == 2
             assert all(0 <= top1 <= 100 for top1 in accuracies)
             assert np.allclose(np.array(accuracies) % 1, 0)  # whole images of 100
+
+
+def test_the_time_of_the_workers_adds_up(finished):
+    [session] = finished.run.sessions()
+    assert (session.workers, session.threads, session.device) == (2, 1, "cpu")
+    assert session.dtype in ("float32", "bfloat16")
+    assert session.matrix_flops > 0
+    cost = cost_of(finished.run.records(), [session])
+    assert cost.worker_seconds == 2 * session.wall_seconds
+    assert all(part.seconds > 0 for part in cost.parts), cost.parts
+    assert 0 < cost.busy_share < 1
 
 
 def test_means_and_deviations_are_those_of_the_seeds(finished):
@@ -169,7 +184,7 @@ def test_tensorboard_has_the_hparams_of_every_candidate(finished):
 
 def test_leaves_no_temporary_file(finished):
     names = {path.name for path in finished.run.path.iterdir()} - {".lock"}
-    assert names == {"config.yaml", "candidates.csv", "curves.csv", "study.db", "tb"}
+    assert names == {"config.yaml", "candidates.csv", "curves.csv", "sessions.csv", "study.db", "tb"}
     assert {path.name for path in finished.folder.iterdir()} == {"results"}
 
 
