@@ -8,9 +8,23 @@ from typing import TYPE_CHECKING
 from chansearch._version import __version__
 
 if TYPE_CHECKING:
-    from chansearch.nets import build
+    from pathlib import Path
 
-__all__ = ["__version__", "build"]
+    from chansearch.nets import build
+    from chansearch.replay import Table
+
+__all__ = ["__version__", "build", "open_run"]
+
+
+def open_run(path: "Path | str") -> "Table":
+    """A run directory as a table to ask: ``open_run("results/RUN").query("34-34-45-55-66", epoch=10, seed=0)``.
+
+    Needs neither torch nor Ray; raises ``UserError``, a ``ValueError``, where ``path`` is no run.
+    """
+    from chansearch.replay.table import Table
+    from chansearch.search.rundir import RunDirectory
+
+    return Table.of(RunDirectory.open(path))
 
 
 def __getattr__(name: str):

@@ -85,6 +85,16 @@ def _make_parser() -> argparse.ArgumentParser:
     confirm.add_argument("--seeds", type=int, default=3, metavar="N", help="fresh seeds for each (default: 3)")
     confirm.set_defaults(run=_confirm)
 
+    replay = commands.add_parser(
+        "replay",
+        help="choose a schedule without training: replay search strategies on a recorded run",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Replay search strategies on the epochs a run has recorded: what each would spend, and find.",
+        epilog=_replay_help(),
+    )
+    _add_replay_options(replay)
+    replay.set_defaults(run=_replay)
+
     export = commands.add_parser(
         "export",
         help="write the YAML of a full ReXNet from a searched shape: chansearch export --top 1 > rexnet_custom.yaml",
@@ -103,6 +113,32 @@ def _make_parser() -> argparse.ArgumentParser:
     cost.add_argument("--json", action="store_true", help="machine-readable")
     cost.set_defaults(run=_cost)
     return parser
+
+
+def _add_replay_options(replay: argparse.ArgumentParser) -> None:
+    replay.add_argument("run_directory", nargs="?", metavar="RUN", help="results/RUN (default: the latest)")
+    replay.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
+    replay.add_argument(
+        "--strategy", metavar="NAME[,NAME]", help="those below, or all (default: all that need no sampler)"
+    )
+    replay.add_argument("--replays", type=int, default=200, metavar="N", help="default: 200")
+    replay.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default: 0)")
+    replay.add_argument(
+        "--candidates", type=int, metavar="N", help="drawn for each replay (default: two thirds of the recorded ones)"
+    )
+    replay.add_argument(
+        "--grace", type=int, default=3, metavar="EPOCHS", help="before a candidate may be stopped (default: 3)"
+    )
+    replay.add_argument("--reduction", type=int, default=3, metavar="N", help="one in N goes on at a rung (default: 3)")
+    replay.add_argument(
+        "--contenders", type=int, default=3, metavar="N", help="who get the seeds others are spared (default: 3)"
+    )
+
+
+def _replay_help() -> str:
+    from chansearch.replay.names import STRATEGY_NAMES
+
+    return "\n".join(["strategies:", *(f"  {name:<19} {line}" for name, line in STRATEGY_NAMES.items())])
 
 
 def _add_export_options(export: argparse.ArgumentParser) -> None:
@@ -228,6 +264,22 @@ def _confirm(given: argparse.Namespace) -> int:
     )
     write_confirm(run, judged)
     print(summarise(judged))
+    return 0
+
+
+def _replay(given: argparse.Namespace) -> int:
+    from chansearch.replay.names import QUICK, parse_strategies
+
+    names = QUICK if given.strategy is None else parse_strategies(given.strategy)
+    from chansearch.search.rundir import RunDirectory
+
+    run = RunDirectory.open(given.run_directory) if given.run_directory else RunDirectory.latest(given.results)
+    from chansearch.replay.session import Options
+    from chansearch.replay.strategies import Schedule
+    from chansearch.replay.write import write_replay
+
+    schedule = Schedule(given.grace, given.reduction, given.contenders)
+    print(write_replay(run, Options(names, given.replays, given.seed, given.candidates, schedule)))
     return 0
 
 

@@ -19,7 +19,7 @@ from tests.export.runs import make_run
 from tests.nets.specs import search_spec
 from tests.space.golden import TABLE_3
 
-COMMANDS = ("search", "resume", "report", "confirm", "export", "build", "cost")
+COMMANDS = ("search", "resume", "report", "confirm", "replay", "export", "build", "cost")
 HEAVY = ("torch", "ray", "hydra", "omegaconf", "optuna", "matplotlib", "scipy", "sklearn", "pandas", "tensorboard")
 
 
@@ -90,7 +90,9 @@ class TestHelp:
         assert exit_code(["--version"]) == 0
         assert capsys.readouterr().out == f"chansearch {__version__}\n"
 
-    @pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["export", "--help"], ["--version"]])
+    @pytest.mark.parametrize(
+        "arguments", [["--help"], ["search", "--help"], ["replay", "--help"], ["export", "--help"], ["--version"]]
+    )
     def test_needs_nothing_heavy(self, arguments):
         answer = python(
             "import sys\n"
@@ -196,6 +198,11 @@ MISTAKES = {
     "confirm nowhere": ["run", "nowhere"],
     "confirm nowhere --top 1": ["--top", "1", "2 or more"],
     "confirm nowhere --seeds 0": ["--seeds", "0", "1 or more"],
+    "replay": ["no run under 'results'"],
+    "replay nowhere": ["run", "nowhere"],
+    "replay nowhere --strategy ahsa": ["--strategy", "ahsa", "all, paper, tpe"],
+    "replay nowhere --replays many": ["--replays", "many"],
+    "replay nowhere extra": ["extra"],
     "export": ["no run under 'results'"],
     "export --run nowhere": ["run", "nowhere"],
     "export --top first": ["--top", "first"],
@@ -303,7 +310,7 @@ class TestMistakes:
         (here / "results").write_text("not a folder")
         assert "results" in self.refused([*SEARCH.split(), "name=mine"], here, capsys)
 
-    @pytest.mark.parametrize("command", ["resume", "report", "confirm"])
+    @pytest.mark.parametrize("command", ["resume", "report", "confirm", "replay"])
     @pytest.mark.parametrize("what", ["folder", "file"])
     def test_a_run_directory_that_is_none(self, command, what, here, capsys):
         (here / "x").mkdir() if what == "folder" else (here / "x").write_text("")

@@ -90,20 +90,20 @@ def _write_run(analysis: Analysis) -> list[Path]:
     run = analysis.run
     write_aside(run.deciles_file, to_csv(decile_rows(analysis)))
     drawn = {name: draw(analysis) for name, draw in RUN_FIGURES.items()}
-    svgs, files = _write_figures(run.figures, drawn)
+    svgs, files = write_figures(run.figures, drawn)
     write_aside(run.page_file, page.run_page(analysis, svgs))
     return [run.deciles_file, *files, run.page_file]
 
 
 def _write_combined(folder: Path, analyses: Sequence[Analysis]) -> list[Path]:
     drawn = {name: draw(analyses) for name, draw in COMBINED_FIGURES.items()}
-    svgs, files = _write_figures(folder / "figures", drawn)
+    svgs, files = write_figures(folder / "figures", drawn)
     file = folder / "report.html"
     write_aside(file, page.combined_page(analyses, svgs))
     return [*files, file]
 
 
-def _write_figures(folder: Path, figures: Mapping[str, Figure]) -> tuple[dict[str, str], list[Path]]:
+def write_figures(folder: Path, figures: Mapping[str, Figure]) -> tuple[dict[str, str], list[Path]]:
     """PNG and SVG of each figure; the SVG texts by name, and the files."""
     folder.mkdir(parents=True, exist_ok=True)
     svgs, files = {}, []

@@ -121,3 +121,18 @@ class CurvePoint:
     lr: float
     train_loss: float
     val_top1: float
+
+
+def last_trainings(points: Iterable[CurvePoint]) -> dict[int, dict[int, dict[int, CurvePoint]]]:
+    """Candidate → seed → epoch → point, from points in the order they were written.
+
+    A candidate that was started again writes its epochs again: the later row counts, and what the first start had
+    written beyond it is dropped, for it belongs to another training.
+    """
+    kept: dict[int, dict[int, dict[int, CurvePoint]]] = {}
+    for point in points:
+        epochs = kept.setdefault(point.candidate, {}).setdefault(point.seed, {})
+        for later in [epoch for epoch in epochs if epoch >= point.epoch]:
+            del epochs[later]
+        epochs[point.epoch] = point
+    return kept

@@ -3,7 +3,7 @@
 ``config.yaml`` (what was asked, with versions, seed and machine), ``candidates.csv`` (a row for each candidate that has
 ended), ``curves.csv`` (a row an epoch and seed), ``sessions.csv`` (a row a start or resume in which a candidate ended),
 ``study.db`` (the Optuna study), ``tb/`` (TensorBoard), and what the report adds: ``deciles.csv``, ``figures/``,
-``report.html``, ``confirm.csv``.
+``report.html``, ``confirm.csv``; and the replay: ``replay.csv``, ``epochs.csv``.
 
 Tables are appended to, a line at a time, and a torn last line is forgiven: it belongs to a candidate or an epoch that
 had not ended. A table keeps the columns it was begun with. Whole files are written aside and renamed. Reading needs
@@ -116,6 +116,14 @@ class RunDirectory:
     @property
     def confirm_file(self) -> Path:
         return self.path / "confirm.csv"
+
+    @property
+    def replay_file(self) -> Path:
+        return self.path / "replay.csv"
+
+    @property
+    def epochs_file(self) -> Path:
+        return self.path / "epochs.csv"
 
     @staticmethod
     def create(path: Path, config: Mapping) -> RunDirectory:
