@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from chansearch.search.candidate import Candidate, CurvePoint, Draws, Record, State, ranked
+from chansearch.search.candidate import Candidate, CurvePoint, Draws, Outcome, Record, State, ranked
+from chansearch.search.contenders import FIRST_SEED
 from chansearch.search.estimate import format_seconds
 from chansearch.space import format_channels
 
@@ -26,19 +27,23 @@ class _Running:
 
 @dataclass
 class Progress:
-    """Counts what has happened and shows it. ``total`` candidates are asked for, ``epochs`` each."""
+    """Counts what has happened and shows it. ``total`` candidates are asked for, ``epochs`` each, and after them as
+    many as ``most_further`` trainings of one more seed of a contender."""
 
     total: int
     epochs: int
     accuracy: str  # the name of what ranks: val top-1, or test top-1 with data.rank_on=test
+    most_further: int = 0
     console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
 
     def __post_init__(self) -> None:
-        self._running: dict[int, _Running] = {}
+        self._running: dict[tuple[int, int], _Running] = {}  # by candidate and first seed
         self._draws = Draws()
         self._records: list[Record] = []
         self._earlier = 0
         self._epochs_done = 0
+        self._further_done = 0
+        self._further_total = self.most_further
         self._start = time.monotonic()
         self._live: Live | None = None
 
@@ -58,22 +63,40 @@ class Progress:
         self._earlier += len(records)
         for record in records:
             self._draws += record.candidate.draws
+            if self.most_further:
+                self._further_done += len(record.outcome.seeds) - 1
 
     def proposed(self, candidate: Candidate) -> None:
         self._draws += candidate.draws
-        self._running[candidate.number] = _Running(format_channels(candidate.channels))
+        self._running[candidate.number, FIRST_SEED] = _Running(format_channels(candidate.channels))
+
+    def second_stage(self, left: int) -> None:
+        """All candidates have ended; so many trainings of contenders are left."""
+        self._further_total = self._further_done + left
+
+    def further(self, candidate: Candidate, seed: int) -> None:
+        self._running[candidate.number, seed] = _Running(format_channels(candidate.channels))
 
     def epoch(self, number: int, epoch: int, points: Sequence[CurvePoint]) -> None:
-        running = self._running[number]
+        running = self._running[number, points[0].seed]
         running.epoch = epoch
         running.mean = statistics.fmean(point.val_top1 for point in points)
         self._epochs_done += 1
 
     def ended(self, record: Record) -> None:
-        self._running.pop(record.candidate.number, None)
+        self._running.pop((record.candidate.number, FIRST_SEED), None)
         self._records.append(record)
         if self._live is None:
             self.console.print(self._line(record), markup=False)
+
+    def further_ended(self, record: Record, further: Outcome) -> None:
+        """One more seed of a contender has ended; ``record`` is the contender's from now on."""
+        number = record.candidate.number
+        self._running.pop((number, further.seeds[0]), None)
+        self._records = [record if held.candidate.number == number else held for held in self._records]
+        self._further_done += 1
+        if self._live is None or not further.state.is_scored:
+            self.console.print(self._further_line(record, further), markup=False)
 
     @property
     def best(self) -> Record | None:
@@ -87,6 +110,16 @@ class Progress:
             f"{format_channels(record.candidate.channels)}  {what}  "
             f"params {record.candidate.params:,}  MACs {record.candidate.macs:,}  "
             f"{outcome.epochs} epochs in {format_seconds(outcome.seconds)} | {self._summary()}"
+        )
+
+    def _further_line(self, record: Record, further: Outcome) -> str:
+        what = f"{self._accuracy(record)} over {len(record.outcome.val_top1)} seeds"
+        if not further.state.is_scored:
+            what = f"failed: {further.reason}; what it had stands: {self._accuracy(record)}"
+        return (
+            f"[{self._further_done}/{self._further_total} further seeds] contender {record.candidate.number} "
+            f"{format_channels(record.candidate.channels)}  seed {further.seeds[0]}  {what}  "
+            f"{further.epochs} epochs in {format_seconds(further.seconds)} | {self._summary()}"
         )
 
     def _accuracy(self, record: Record) -> str:
@@ -110,18 +143,26 @@ class Progress:
             return None
         asked = (self.total - self._earlier) * self.epochs
         ended = self.epochs * (len(self._records) - self._earlier)
-        under_way = sum(running.epoch for running in self._running.values())
+        under_way = sum(running.epoch for (_, seed), running in self._running.items() if seed == FIRST_SEED)
         done = ended + under_way
+        if asked and not done:
+            return None
         elapsed = time.monotonic() - self._start
-        return elapsed * max(asked - done, 0) / done if done else None
+        candidates = elapsed * max(asked - done, 0) / done if asked else 0.0
+        # No rung spares the second stage an epoch: it goes by the epochs that were really trained.
+        further = (self._further_total - self._further_done) * self.epochs
+        further -= sum(running.epoch for (_, seed), running in self._running.items() if seed != FIRST_SEED)
+        return candidates + elapsed * max(further, 0) / self._epochs_done
 
     def _table(self) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0))
         for heading in ("candidate", "channels", "epoch", self.accuracy):
             table.add_column(heading, justify="left", no_wrap=heading != "channels")
-        for number, running in sorted(self._running.items()):
+        for (number, seed), running in sorted(self._running.items()):
             mean = "" if running.mean is None else f"{running.mean:.2f} %"
-            table.add_row(str(number), running.channels, f"{running.epoch}/{self.epochs}", mean)
+            name = str(number) if seed == FIRST_SEED else f"{number} (seed {seed})"
+            table.add_row(name, running.channels, f"{running.epoch}/{self.epochs}", mean)
         elapsed = format_seconds(time.monotonic() - self._start)
-        done = f"{len(self._records)}/{self.total} candidates, {elapsed} elapsed"
+        further = f", {self._further_done}/{self._further_total} further seeds of contenders"
+        done = f"{len(self._records)}/{self.total} candidates{further if self.most_further else ''}, {elapsed} elapsed"
         return Group(Text(done, style="bold"), table, Text(self._summary()))
