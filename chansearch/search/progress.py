@@ -124,7 +124,8 @@ class Progress:
 
     def _accuracy(self, record: Record) -> str:
         rung = " (stopped at rung)" if record.outcome.state is State.STOPPED_AT_RUNG else ""
-        return f"{self.accuracy} {record.val_top1_mean:.2f}±{record.val_top1_std:.2f} %{rung}"
+        std = f"±{record.val_top1_std:.2f}" if len(record.outcome.val_top1) > 1 else ""
+        return f"{self.accuracy} {record.val_top1_mean:.2f}{std} %{rung}"
 
     def _summary(self) -> str:
         failed = sum(record.outcome.state is State.FAILED for record in self._records)
