@@ -36,7 +36,8 @@ def draw_accuracy(analysis: Analysis) -> Figure:
             for origin in Origin:
                 _draw_points(panel, analysis, cost, tenth, origin)
         _draw_contenders(panel, analysis, cost)
-    canvas.legend_above(figure, _handles(analysis), columns=6)
+    handles = _handles(analysis)
+    canvas.legend_above(figure, handles, columns=6 if len(handles) <= 6 else 4)
     return figure
 
 

@@ -107,7 +107,7 @@ def _contenders(analysis: Analysis) -> list[str]:
         chosen = statistics.fmean(top1[0] for top1 in further)
         fresh = statistics.fmean(statistics.fmean(top1[1:]) for top1 in further)
         sentences.append(
-            f"Contenders had {chosen:.2f} % on the seed that chose them and {fresh:.2f} % on the others, which did not: "
+            f"Contenders had {chosen:.2f} % on the seed that chose them and {fresh:.2f} % on the others: "
             f"a fall of {chosen - fresh:.2f} points."
         )
     sentences += [
