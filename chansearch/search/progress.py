@@ -44,6 +44,7 @@ class Progress:
         self._epochs_done = 0
         self._further_done = 0
         self._further_total = self.most_further
+        self._second_stage = False
         self._start = time.monotonic()
         self._live: Live | None = None
 
@@ -72,6 +73,7 @@ class Progress:
 
     def second_stage(self, left: int) -> None:
         """All candidates have ended; so many trainings of contenders are left."""
+        self._second_stage = True
         self._further_total = self._further_done + left
 
     def further(self, candidate: Candidate, seed: int) -> None:
@@ -142,18 +144,16 @@ class Progress:
         """From the epochs trained since this session began; those that early stopping spares are not foreseen."""
         if not self._epochs_done:
             return None
-        asked = (self.total - self._earlier) * self.epochs
-        ended = self.epochs * (len(self._records) - self._earlier)
-        under_way = sum(running.epoch for (_, seed), running in self._running.items() if seed == FIRST_SEED)
-        done = ended + under_way
-        if asked and not done:
-            return None
-        elapsed = time.monotonic() - self._start
-        candidates = elapsed * max(asked - done, 0) / done if asked else 0.0
-        # No rung spares the second stage an epoch: it goes by the epochs that were really trained.
+        under_way = sum(running.epoch for running in self._running.values())
         further = (self._further_total - self._further_done) * self.epochs
-        further -= sum(running.epoch for (_, seed), running in self._running.items() if seed != FIRST_SEED)
-        return candidates + elapsed * max(further, 0) / self._epochs_done
+        elapsed = time.monotonic() - self._start
+        # No rung spares the second stage an epoch: it goes by the epochs that were really trained.
+        pace = elapsed / self._epochs_done
+        if self._second_stage:
+            return pace * max(further - under_way, 0)
+        asked = (self.total - self._earlier) * self.epochs
+        done = self.epochs * (len(self._records) - self._earlier) + under_way
+        return elapsed * max(asked - done, 0) / done + pace * further if done else None
 
     def _table(self) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0))

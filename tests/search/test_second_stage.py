@@ -132,7 +132,7 @@ def test_curves_have_every_epoch_of_every_seed(life):
 def halved(tmp_path_factory, cluster):
     """Rungs in the first stage."""
     settings = ("scheduler=contenders", "scheduler.grace_epochs=1", "scheduler.reduction=2", "scheduler.contenders=1")
-    size = ("train.epochs=4", "search.candidates=6", "train.seeds=2", "name=halved")
+    size = ("train.epochs=4", "search.candidates=8", "train.seeds=2", "name=halved")
     return search(tmp_path_factory.mktemp("halved"), cluster, *settings, *size)
 
 
@@ -150,7 +150,7 @@ def test_rungs_stop_first_seeds_and_no_further_one(halved):
 
 def test_the_estimate_counts_the_seeds_that_are_asked_for(halved):
     assert "estimated time: at most " in halved.printed
-    assert "6 candidates x 1 seed + 1 further seeds of contenders, x 4 epochs" in halved.printed
+    assert "8 candidates x 1 seed + 1 further seeds of contenders, x 4 epochs" in halved.printed
 
 
 def test_export_takes_the_contender(halved, capsys):
@@ -159,10 +159,13 @@ def test_export_takes_the_contender(halved, capsys):
     assert f"candidate: {best.candidate.number}\n" in capsys.readouterr().out
 
 
-def test_confirm_trains_seeds_that_the_search_had_not(halved, tmp_path, capsys):
+def test_confirm_trains_seeds_that_the_search_had_not(life, cluster, tmp_path, capsys):
+    """Also those candidates again that have one seed."""
     run = RunDirectory(tmp_path / "confirmed")
-    shutil.copytree(halved.run.path, run.path)
-    assert main(["confirm", str(run.path), "--top", "2", "--seeds", "1"]) == 0
+    shutil.copytree(life.run.path, run.path)
+    config = run.config_file.read_text()
+    run.config_file.write_text(config.replace("address: local", cluster.replace("cluster.address=", "address: ")))
+    assert main(["confirm", str(run.path), "--top", "3", "--seeds", "1"]) == 0
     out = capsys.readouterr().out
-    for record in ranked(run.records())[:2]:
-        assert f"{format_channels(record.candidate.channels)}  seeds (2,):" in out
+    for record in ranked(run.records())[:3]:
+        assert f"{format_channels(record.candidate.channels)}  seeds ({SEEDS},):" in out
