@@ -86,9 +86,10 @@ class SamplerConfig:
 
 @dataclass
 class SchedulerConfig:
-    name: str = "none"  # none or asha
-    grace_epochs: int = 3  # asha: epochs before a candidate may be stopped
-    reduction: int = 3  # asha: one in this many goes on at each rung
+    name: str = "none"  # none, asha or contenders
+    grace_epochs: int | None = 3  # epochs before a rung may stop a candidate; null (contenders only): no rungs
+    reduction: int = 3  # one in this many goes on at each rung
+    contenders: int = 3  # contenders: so many get all of train.seeds, the others one
 
 
 @dataclass
@@ -128,7 +129,7 @@ class SearchConfig:
 
 
 SAMPLERS = ("tpe", "random", "qmc", "cmaes", "gp")
-SCHEDULERS = ("none", "asha")
+SCHEDULERS = ("none", "asha", "contenders")
 METHODS = ("solve", "reject")
 
 

@@ -160,7 +160,7 @@ class TestTheWheel:
         for choice in (
             "c1, c2, c3, c4",
             "free, hinge, linear, piecewise, stagewise",
-            "asha, none",
+            "asha, contenders, none",
             "demo, laptop, paper",
         ):
             assert choice in answer.stdout

@@ -30,7 +30,7 @@ def document(
             "val_top1_std": round(record.val_top1_std, 4),
             "val_top1": list(outcome.val_top1),
             "test_top1": list(outcome.test_top1),
-            "seeds": list(outcome.seeds),
+            "seeds": list(outcome.scored_seeds),
             "epochs": outcome.epochs,
             "a": record.candidate.member.a,
             "b": record.candidate.member.b,

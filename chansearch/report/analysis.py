@@ -16,6 +16,7 @@ from chansearch.report.published import TABLE_3, PublishedConstraint
 from chansearch.report.quantities import Quantity, ranking_quantity
 from chansearch.report.tenths import Tenth, TenthRow, tenths
 from chansearch.search.candidate import Draws, Origin, Record, State, ranked
+from chansearch.search.contenders import FIRST_SEED, contenders, on_first_seed
 from chansearch.search.rundir import RunDirectory
 
 
@@ -25,12 +26,17 @@ class Analysis:
 
     ``tenths`` is empty while nothing can be ranked; ``tenths_by_origin`` has entries only where both origins occur.
     ``linearity`` has an interval a tenth.
+
+    ``compared`` are the ranked ones, best first, on seeds that all of them have: tenths, distribution and figures are
+    of these. They are ``ranked`` itself unless seeds were spent on ``contenders``, of which there are none then.
     """
 
     run: RunDirectory
     config: dict
     records: tuple[Record, ...]
     ranked: tuple[Record, ...]
+    compared: tuple[Record, ...]
+    contenders: tuple[Record, ...]
     tenths: tuple[TenthRow, ...]
     tenths_by_origin: dict[Origin, tuple[TenthRow, ...]]
     noise: NoiseGap | None
@@ -49,6 +55,12 @@ class Analysis:
     def ranking(self) -> Quantity:
         """The accuracy that ranks, under the name of the images it was measured on."""
         return ranking_quantity(facts.rank_on(self.config))
+
+    @property
+    def compared_heading(self) -> str:
+        """That accuracy's heading, with the seeds it is of where those are not all."""
+        heading = self.ranking.heading
+        return heading if facts.contenders(self.config) is None else f"{heading}, first seed alone"
 
     @property
     def states(self) -> dict[State, int]:
@@ -80,12 +92,12 @@ class Analysis:
     @property
     def edfs(self) -> tuple[Edf, ...]:
         """Of all ranked candidates and, where both occur, of unguided draws and the sampler's."""
-        if not self.ranked:
+        if not self.compared:
             return ()
-        origins = by_origin(self.ranked)
+        origins = by_origin(self.compared)
         if len(origins) == 1:
-            return (edf(f"{next(iter(origins))} draws", self.ranked),)
-        return edf("all", self.ranked), *(edf(f"{origin} draws", records) for origin, records in origins.items())
+            return (edf(f"{next(iter(origins))} draws", self.compared),)
+        return edf("all", self.compared), *(edf(f"{origin} draws", records) for origin, records in origins.items())
 
     def observed_gap(self, lower: Tenth) -> float | None:
         """Points of top-1 from the top tenth down to another; ``None`` where one of them is missing."""
@@ -96,21 +108,27 @@ class Analysis:
 def analyse(run: RunDirectory) -> Analysis:
     """Read a run, finished or not; raises ``UserError`` where a file of it cannot be read."""
     records = tuple(run.records())
-    best_first = tuple(ranked(records))
-    scores = SeedScores.of(best_first)
-    rows = tenths(best_first)
-    origins = by_origin(best_first)
+    config, curves = run.config(), run.curves()
+    compared = best_first = tuple(ranked(records))
+    if (count := facts.contenders(config)) is not None:
+        compared = tuple(ranked(map(on_first_seed, records)))
+        curves = [point for point in curves if point.seed == FIRST_SEED]
+    scores = SeedScores.of(compared)
+    rows = tenths(compared)
+    origins = by_origin(compared)
     return Analysis(
         run=run,
-        config=run.config(),
+        config=config,
         records=records,
         ranked=best_first,
+        compared=compared,
+        contenders=tuple(contenders(records, count)) if count is not None else (),
         tenths=rows,
         tenths_by_origin={origin: tenths(own) for origin, own in origins.items()} if len(origins) > 1 else {},
         noise=noise_gap(scores),
         held_out=out_of_sample(scores),
         left_out=scores.left_out,
         linearity={row.tenth: line_r2_interval(row.records) for row in rows},
-        curves=mean_curves(run.curves()),
+        curves=mean_curves(curves),
         cost=cost_of(records, run.sessions()),
     )

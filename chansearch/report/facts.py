@@ -41,6 +41,18 @@ def candidates_asked(config: Mapping) -> int | None:
     return asked if isinstance(asked, int) else None
 
 
+def contenders(config: Mapping) -> int | None:
+    """How many candidates are to get all seeds, the others one; ``None`` where every candidate gets them all."""
+    count = setting(config, "scheduler.contenders")
+    return count if setting(config, "scheduler.name") == "contenders" and isinstance(count, int) else None
+
+
+def seeds_asked(config: Mapping) -> int:
+    """How many seeds a candidate, or a contender, is to be trained with; 1 where that is not known."""
+    asked = setting(config, "train.seeds")
+    return asked if isinstance(asked, int) else 1
+
+
 def facts(config: Mapping) -> tuple[Fact, ...]:
     """The run's configuration for people: constraint, budget, space, data, training, search, software."""
     skeleton = setting(config, "constraint.skeleton")
@@ -53,15 +65,17 @@ def facts(config: Mapping) -> tuple[Fact, ...]:
         Fact("space", _mapping(config, "space")),
         Fact("data", _data(config)),
         Fact("fidelity", text(config, "fidelity")),
-        Fact(
-            "training",
-            f"at most {text(config, 'train.epochs')} epochs, {text(config, 'train.seeds')} seeds a candidate",
-        ),
+        Fact("training", f"at most {text(config, 'train.epochs')} epochs, {_seeds(config)}"),
         Fact("sampler", _mapping(config, "sampler")),
         Fact("scheduler", _mapping(config, "scheduler")),
         Fact("search", _mapping(config, "search")),
         *(Fact(str(key), UNKNOWN if value is None else str(value)) for key, value in _provenance(config).items()),
     )
+
+
+def _seeds(config: Mapping) -> str:
+    seeds, few = text(config, "train.seeds"), contenders(config)
+    return f"{seeds} seeds a candidate" if few is None else f"1 seed a candidate, {seeds} for the best {few}"
 
 
 def _provenance(config: Mapping) -> Mapping:

@@ -16,29 +16,35 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_CONTENDER = "#000000"
 _MARKS = {Origin.UNGUIDED: "o", Origin.SAMPLER: "D"}
 
 
 def draw_accuracy(analysis: Analysis) -> Figure:
-    """Two panels; colour is the tenth, the mark who drew the candidate, the bar ± one deviation over the seeds."""
+    """Two panels; colour is the tenth, the mark who drew the candidate, the bar ± one deviation over the seeds.
+
+    Where seeds were spent on contenders, those are there twice: as all others, and as a star over all their seeds.
+    """
     figure = canvas.new_figure(9.4, 4.3)
     panels = figure.subplots(1, 2, sharey=True)
     for panel, cost in zip(panels, (MACS, PARAMS), strict=True):
-        canvas.tidy(panel, cost.heading, analysis.ranking.heading if cost is MACS else "")
+        canvas.tidy(panel, cost.heading, analysis.compared_heading if cost is MACS else "")
         if not analysis.ranked:
             canvas.say_empty(panel, "nothing finished yet")
         # The many in no tenth first, so that they cover nothing.
         for tenth in (None, *Tenth):
             for origin in Origin:
                 _draw_points(panel, analysis, cost, tenth, origin)
-    canvas.legend_above(figure, _handles(analysis), columns=6)
+        _draw_contenders(panel, analysis, cost)
+    handles = _handles(analysis)
+    canvas.legend_above(figure, handles, columns=6 if len(handles) <= 6 else 4)
     return figure
 
 
 def _draw_points(panel: Axes, analysis: Analysis, cost: Quantity, tenth: Tenth | None, origin: Origin) -> None:
     shown = [
         record
-        for record in analysis.ranked
+        for record in analysis.compared
         if record.candidate.origin is origin and analysis.tenth_of.get(record.candidate.number) is tenth
     ]
     colour = canvas.REST if tenth is None else canvas.TENTH_COLOURS[tenth]
@@ -56,6 +62,27 @@ def _draw_points(panel: Axes, analysis: Analysis, cost: Quantity, tenth: Tenth |
     )
 
 
+def _draw_contenders(panel: Axes, analysis: Analysis, cost: Quantity) -> None:
+    shown = _with_further_seeds(analysis)
+    panel.errorbar(
+        _shown(cost, shown),
+        _shown(analysis.ranking, shown),
+        yerr=[record.val_top1_std for record in shown],
+        fmt="*",
+        color=_CONTENDER,
+        markersize=11,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        elinewidth=0.9,
+        capsize=2,
+        zorder=4,
+    )
+
+
+def _with_further_seeds(analysis: Analysis) -> list[Record]:
+    return [record for record in analysis.contenders if len(record.outcome.val_top1) > 1]
+
+
 def _shown(quantity: Quantity, records: list[Record]) -> np.ndarray:
     """Values in the unit people see."""
     return np.array([quantity.of(record) for record in records], dtype=float) * quantity.scale
@@ -70,4 +97,6 @@ def _handles(analysis: Analysis) -> list:
         entries.append(("in no tenth", canvas.REST, "o"))
     origins = [origin for origin in Origin if any(record.candidate.origin is origin for record in analysis.ranked)]
     entries += [(f"{origin} draw", "#333333", _MARKS[origin]) for origin in origins]
+    if _with_further_seeds(analysis):
+        entries.append(("contender, all its seeds", _CONTENDER, "*"))
     return [Line2D([], [], linestyle="", color=colour, marker=mark, label=label) for label, colour, mark in entries]

@@ -52,7 +52,7 @@ def _draw_accuracies(panel: Axes, analyses: Sequence[Analysis]) -> None:
     """A group of three marks a run, in the order and colours of the tenths."""
     from matplotlib.lines import Line2D
 
-    labels = {analysis.ranking.heading for analysis in analyses}
+    labels = {analysis.compared_heading for analysis in analyses}
     canvas.tidy(panel, "", labels.pop() if len(labels) == 1 else "ranking top-1 (%), on the images of each run")
     panel.grid(False, axis="x")
     for place, analysis in enumerate(analyses):

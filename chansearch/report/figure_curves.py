@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 
 def draw_curves(analysis: Analysis) -> Figure:
-    """Mean over the seeds; colours are tenths, grey what is in none, was stopped, failed or is in training."""
+    """Mean over the seeds, or the first seed alone where contenders have more; colours are tenths, grey what is in
+    none, was stopped, failed or is in training."""
     from matplotlib.lines import Line2D
 
     figure = canvas.new_figure(6.8, 4.3)
     panel = figure.subplots()
-    canvas.tidy(panel, "epoch", f"{analysis.ranking.heading}, mean over seeds")
+    mean = "" if analysis.contenders else ", mean over seeds"
+    canvas.tidy(panel, "epoch", f"{analysis.compared_heading}{mean}")
     panel.xaxis.get_major_locator().set_params(integer=True)
     drawn = dict.fromkeys((*Tenth, None), 0)
     for curve in analysis.curves:

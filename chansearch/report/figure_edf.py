@@ -19,7 +19,7 @@ def draw_edf(analysis: Analysis) -> Figure:
     """Share of candidates with at most a given error; unguided draws and the sampler's apart where both occur."""
     figure = canvas.new_figure(6.4, 4.1)
     panel = figure.subplots()
-    canvas.tidy(panel, f"error, 100 − {analysis.ranking.heading}", "share of candidates with at most that error")
+    canvas.tidy(panel, f"error, 100 − {analysis.compared_heading}", "share of candidates with at most that error")
     panel.set_ylim(0, 1.03)
     handles = []
     for curve, (colour, dashes) in zip(analysis.edfs, _STYLES, strict=False):

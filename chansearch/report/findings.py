@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
+
 from chansearch.report import facts
 from chansearch.report.analysis import Analysis
 from chansearch.report.distribution import COVERAGE, RESAMPLES, Interval
 from chansearch.report.tenths import Tenth
 from chansearch.search.candidate import Record
+from chansearch.search.contenders import left
 from chansearch.space import format_channels
 
 _TENTHS_WORTH_HAVING = 10  # candidates, from which on a tenth is a tenth
@@ -27,6 +30,8 @@ def population(analysis: Analysis) -> list[str]:
     ]
     if asked is not None and ended < asked:
         sentences.append("The search is not complete: these numbers are of what has ended so far.")
+    elif seeds := _seeds_left(analysis):
+        sentences.append(f"The search is not complete: {seeds} further seeds of contenders have not ended.")
     draws = analysis.draws
     if draws.drawn:
         sentences.append(
@@ -63,6 +68,8 @@ def gaps(analysis: Analysis) -> list[str]:
         return []
     middle = analysis.observed_gap(Tenth.MIDDLE)
     sentences = [f"Observed gap: top − bottom {observed:.2f} points{_to_middle(middle)}."]
+    if analysis.contenders:
+        return [*sentences, *_contenders(analysis)]
     noise, held_out = analysis.noise, analysis.held_out
     if noise is None or held_out is None:
         sentences.append(
@@ -80,6 +87,34 @@ def gaps(analysis: Analysis) -> list[str]:
     ]
     if analysis.left_out:
         sentences.append(f"{analysis.left_out} candidates with other seeds are left out of these two.")
+    return sentences
+
+
+def _seeds_left(analysis: Analysis) -> int:
+    count = facts.contenders(analysis.config)
+    return 0 if count is None else len(left(analysis.records, count, facts.seeds_asked(analysis.config)))
+
+
+def _contenders(analysis: Analysis) -> list[str]:
+    """What a run whose seeds went to contenders cannot say, and what it can say of these."""
+    sentences = [
+        f"Seeds were spent on contenders: the best {len(analysis.contenders)} on the first seed were given the others, "
+        "and rank first. Tenths and figures are of the first seed, the only one that all candidates have, so their "
+        "noise cannot be estimated from seeds: an unknown part of the gap is chance."
+    ]
+    further = [record.outcome.val_top1 for record in analysis.contenders if len(record.outcome.val_top1) > 1]
+    if further:
+        chosen = statistics.fmean(top1[0] for top1 in further)
+        fresh = statistics.fmean(statistics.fmean(top1[1:]) for top1 in further)
+        sentences.append(
+            f"Contenders had {chosen:.2f} % on the seed that chose them and {fresh:.2f} % on the others: "
+            f"a fall of {chosen - fresh:.2f} points."
+        )
+    sentences += [
+        f"Contender #{record.candidate.number} is {record.outcome.reason}."
+        for record in analysis.contenders
+        if record.outcome.reason
+    ]
     return sentences
 
 

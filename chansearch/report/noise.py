@@ -37,7 +37,7 @@ class SeedScores:
         """Of the candidates with the most frequent set of seeds; rows by candidate number, so that ties in a sort go
         to the earlier candidate."""
         by_number = sorted(ranked, key=lambda record: record.candidate.number)
-        trained = [(record.outcome.seeds[: len(record.outcome.val_top1)], record) for record in by_number]
+        trained = [(record.outcome.scored_seeds, record) for record in by_number]
         frequent = Counter(seeds for seeds, _ in trained).most_common(1)
         seeds = frequent[0][0] if frequent else ()
         rows = [record.outcome.val_top1[: len(seeds)] for own, record in trained if own == seeds]

@@ -36,6 +36,12 @@ CAPTIONS = {
     "compare": "Left: mean channels of each run's top tenth ± one standard deviation (cf. the paper's Figure 4). "
     "Right: mean accuracy of each tenth ± one standard deviation over its candidates.",
 }
+# Of a run whose seeds went to contenders.
+_FIRST_SEED_CAPTIONS = {
+    "accuracy": "Accuracy against MACs and params on the first seed, which all candidates have. Colour: tenth; mark: "
+    "who drew the candidate. Stars: contenders over all their seeds, ± one standard deviation.",
+    "curves": "Accuracy after each epoch, first seed. Grey: in no tenth, stopped at a rung, failed or in training.",
+}
 _WIDE = ("accuracy", "compare", "channels")
 
 
@@ -47,7 +53,8 @@ def run_page(analysis: Analysis, figures: Mapping[str, str]) -> str:
         body += [paragraphs(findings.gaps(analysis) + findings.linearity(analysis))]
     body += [f'<p class="note">{escaped(findings.images(analysis))}</p>']
     body += _cost(analysis)
-    body += ["<h2>Figures</h2>", *_figures(figures)]
+    captions = CAPTIONS | _FIRST_SEED_CAPTIONS if analysis.contenders else CAPTIONS
+    body += ["<h2>Figures</h2>", *_figures(figures, captions)]
     body += ["<h2>Candidates</h2>", _states(analysis), _candidates_table(analysis), _failures(analysis)]
     body += ["<h2>Configuration</h2>", _facts(analysis)]
     return document(f"chansearch: {analysis.name}", "".join(body))
@@ -55,7 +62,7 @@ def run_page(analysis: Analysis, figures: Mapping[str, str]) -> str:
 
 def combined_page(analyses: Sequence[Analysis], figures: Mapping[str, str]) -> str:
     """The page of several runs: their tenths under each other and what is drawn of all of them."""
-    body = [f"<h1>{len(analyses)} runs compared</h1>", *_figures(figures)]
+    body = [f"<h1>{len(analyses)} runs compared</h1>", *_figures(figures, CAPTIONS)]
     for place, analysis in enumerate(analyses, start=1):
         body += [f"<h2>{place}: {escaped(analysis.name)}</h2>", paragraphs(findings.population(analysis))]
         if analysis.tenths:
@@ -70,8 +77,8 @@ def combined_page(analyses: Sequence[Analysis], figures: Mapping[str, str]) -> s
     return document("chansearch: " + " + ".join(analysis.name for analysis in analyses), "".join(body))
 
 
-def _figures(figures: Mapping[str, str]) -> list[str]:
-    return [figure(svg, CAPTIONS[name], wide=name in _WIDE) for name, svg in figures.items()]
+def _figures(figures: Mapping[str, str], captions: Mapping[str, str]) -> list[str]:
+    return [figure(svg, captions[name], wide=name in _WIDE) for name, svg in figures.items()]
 
 
 def _tenths_table(analysis: Analysis) -> str:
@@ -136,7 +143,7 @@ def _states(analysis: Analysis) -> str:
 
 def _candidates_table(analysis: Analysis) -> str:
     ranking = analysis.ranking
-    headings = ["candidate", "rank", "tenth", "channels", ranking.heading, "± over seeds", TEST_TOP1.heading]
+    headings = ["candidate", "rank", "tenth", "channels", ranking.heading, "± over seeds", "seeds", TEST_TOP1.heading]
     headings += [PARAMS.heading, MACS.heading, LINE_R2.heading, "state", "drawn by", "epochs"]
     headings += [quantity.heading for quantity in (SECONDS, IMAGES_PER_SECOND, LOST_SECONDS)]
     ranks = {record.candidate.number: place for place, record in enumerate(analysis.ranked, start=1)}
@@ -159,6 +166,7 @@ def _candidate_row(analysis: Analysis, record: Record, rank: int | None) -> str:
         cell(format_channels(record.candidate.channels), kind="text"),
         cell(shown, top1 if rank else ""),
         cell(std, "" if std == MISSING else std),
+        cell(len(outcome.val_top1)),
     ]
     cells += _quantity_cells(record, (TEST_TOP1, PARAMS, MACS, LINE_R2))
     cells += [cell(outcome.state), cell(record.candidate.origin), cell(outcome.epochs)]

@@ -15,8 +15,8 @@ from chansearch.space import format_channels
 def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outcome]]:
     """The ``top`` best candidates, each with the outcome of ``seeds`` fresh seeds; those that failed are left out.
 
-    Fresh seeds follow the highest one the run used. Raises ``UserError`` where fewer than two candidates are
-    finished or the data has changed.
+    Fresh seeds follow those of the run, also where it has trained few candidates with all of them. Raises
+    ``UserError`` where fewer than two candidates are finished or the data has changed.
     """
     from chansearch.search.session import check, connected_for, load_same, stoppable
 
@@ -28,7 +28,7 @@ def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outco
         raise UserError(f"run: {run.path} has {len(records)} finished candidates; two are needed to compare")
     plan = check(config)
     dataset = load_same(plan, held)
-    first = max(seed for record in records for seed in record.outcome.seeds) + 1
+    first = config.train.seeds
     session = _Confirmation(plan, dataset, contenders, tuple(range(first, first + seeds)))
     with stoppable(), connected_for(plan, dataset) as cluster:
         session.run(cluster)

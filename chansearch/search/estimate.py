@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chansearch.config import SearchConfig
+from chansearch.config import SchedulerConfig, SearchConfig
 from chansearch.train.config import DataConfig
 from chansearch.train.results import StepTime
 
@@ -15,20 +15,34 @@ _DAY = 86_400.0
 
 @dataclass(frozen=True)
 class Work:
-    """Images one seed of one candidate sees: a training pass and a measuring pass an epoch."""
+    """Images one seed of one candidate sees: a training pass and a measuring pass an epoch.
+
+    Every candidate has all ``seeds``; or, where there are ``contenders``, one seed, and so many of them the rest.
+    """
 
     train_images: int
     val_images: int
     epochs: int
     seeds: int
     candidates: int
+    contenders: int | None = None
+
+    @property
+    def further(self) -> int:
+        """Seeds beyond those of every candidate, all contenders together."""
+        return 0 if self.contenders is None else min(self.contenders, self.candidates) * (self.seeds - 1)
+
+    @property
+    def trainings(self) -> int:
+        """Of one seed each, were all to come to their end."""
+        return self.candidates * self.seeds if self.contenders is None else self.candidates + self.further
 
     def seconds(self, step: StepTime, workers: int) -> float:
         """Wall-clock seconds with every worker as fast as the measured one, all of them busy to the end."""
         one_seed = self.epochs * (
             self.train_images / step.images_per_second_train + self.val_images / step.images_per_second_eval
         )
-        return self.candidates * self.seeds * one_seed / workers
+        return self.trainings * one_seed / workers
 
 
 def expected_images(config: DataConfig) -> tuple[int, int]:
@@ -78,28 +92,48 @@ def format_seconds(seconds: float) -> str:
 def describe(config: SearchConfig, work: Work, step: StepTime, workers: int, laptop: Work) -> str:
     """One line: the estimate and what it rests on; over a day also the cheaper choices with theirs."""
     total = work.seconds(step, workers)
+    has_rungs = config.scheduler.name != "none" and config.scheduler.grace_epochs is not None
     line = (
-        f"estimated time: {format_seconds(total)} for {work.candidates} candidates x {work.seeds} seeds x "
-        f"{work.epochs} epochs on {workers} worker{'s' if workers > 1 else ''} "
-        f"({step.images_per_second_train:.0f} images/s each, measured)"
+        f"estimated time: {'at most ' if has_rungs else ''}{format_seconds(total)} for {_asked(work)} "
+        f"on {workers} worker{'s' if workers > 1 else ''} "
+        f"({step.images_per_second_train:.0f} images/s each, measured"
+        f"{'; what the rungs spare is not foreseen' if has_rungs else ''})"
     )
-    if total <= _DAY:
-        return line
+    return line if total <= _DAY else f"{line}; cheaper: {', '.join(_cheaper(config, work, step, workers, laptop))}"
+
+
+def _asked(work: Work) -> str:
+    if work.contenders is None:
+        return f"{work.candidates} candidates x {work.seeds} seeds x {work.epochs} epochs"
+    return f"{work.candidates} candidates x 1 seed + {work.further} further seeds of contenders, x {work.epochs} epochs"
+
+
+def _cheaper(config: SearchConfig, work: Work, step: StepTime, workers: int, laptop: Work) -> list[str]:
+    """Choices that would take less time, each with the time."""
+
+    def about(cheaper: Work, share: float = 1.0) -> str:
+        return f"(about {format_seconds(share * cheaper.seconds(step, workers))}"
+
     choices = []
     if config.fidelity == "paper":
-        choices.append(f"fidelity=laptop (about {format_seconds(laptop.seconds(step, workers))})")
+        choices.append(f"fidelity=laptop {about(laptop)})")
     if config.scheduler.name == "none":
-        # With rungs at g, r·g, … epochs a 1/r share goes on at each: the sum of what is trained, at best.
-        epochs, share, at = 0.0, 1.0, config.scheduler.grace_epochs
-        reached = 0
-        while at < work.epochs:
-            epochs += share * (at - reached)
-            share, reached, at = share / config.scheduler.reduction, at, at * config.scheduler.reduction
-        epochs += share * (work.epochs - reached)
-        choices.append(f"scheduler=asha (about {format_seconds(total * epochs / work.epochs)} at best)")
+        choices.append(f"scheduler=asha {about(work, _share_at_rungs(config.scheduler, work.epochs))} at best)")
+    if config.scheduler.name != "contenders" and work.seeds > 1:
+        spent = dataclasses.replace(work, contenders=config.scheduler.contenders)
+        trained = work.candidates * _share_at_rungs(config.scheduler, work.epochs) + spent.further
+        choices.append(f"scheduler=contenders {about(spent, trained / spent.trainings)} at best)")
     fewer = max(10, work.candidates // 4)
     if fewer < work.candidates:
-        less = dataclasses.replace(work, candidates=fewer)
-        choices.append(f"search.candidates={fewer} (about {format_seconds(less.seconds(step, workers))})")
+        choices.append(f"search.candidates={fewer} {about(dataclasses.replace(work, candidates=fewer))})")
     choices.append("a GPU or a cluster (cluster.address=auto)")
-    return f"{line}; cheaper: {', '.join(choices)}"
+    return choices
+
+
+def _share_at_rungs(config: SchedulerConfig, epochs: int) -> float:
+    """Of all epochs, the share that is trained at best: with rungs at g, r·g, … one in r goes on at each."""
+    trained, share, reached, at = 0.0, 1.0, 0, config.grace_epochs
+    while at < epochs:
+        trained += share * (at - reached)
+        share, reached, at = share / config.reduction, at, at * config.reduction
+    return (trained + share * (epochs - reached)) / epochs

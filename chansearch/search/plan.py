@@ -6,7 +6,16 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from chansearch.config import METHODS, SAMPLERS, SCHEDULERS, BandConfig, BudgetConfig, SearchConfig, SkeletonConfig
+from chansearch.config import (
+    METHODS,
+    SAMPLERS,
+    SCHEDULERS,
+    BandConfig,
+    BudgetConfig,
+    SchedulerConfig,
+    SearchConfig,
+    SkeletonConfig,
+)
 from chansearch.cost import Band, Budget, parse_count
 from chansearch.errors import UserError
 from chansearch.nets.spec import NetworkSpec
@@ -107,15 +116,12 @@ def _check_settings(config: SearchConfig) -> None:
         ("sampler.startup", config.sampler.startup, 2),
         ("scheduler.grace_epochs", config.scheduler.grace_epochs, 1),
         ("scheduler.reduction", config.scheduler.reduction, 2),
+        ("scheduler.contenders", config.scheduler.contenders, 1),
         ("cluster.workers", config.cluster.workers, 1),
     ):
         if value is not None and value < least:
             raise UserError(f"{key}: {value}; allowed: {least} or more")
-    if config.scheduler.name == "asha" and config.scheduler.grace_epochs > config.train.epochs:
-        raise UserError(
-            f"scheduler.grace_epochs: {config.scheduler.grace_epochs}; allowed: 1 to train.epochs, "
-            f"which is {config.train.epochs}"
-        )
+    _check_scheduler(config.scheduler, config.train.epochs, config.train.seeds)
     if not config.cluster.cpus_per_trial > 0:
         raise UserError(f"cluster.cpus_per_trial: {config.cluster.cpus_per_trial}; allowed: above 0")
     gpus = config.cluster.gpus_per_trial
@@ -127,3 +133,19 @@ def _check_settings(config: SearchConfig) -> None:
     name = config.name
     if name is not None and (not name or name.startswith(".") or any(c in name for c in "/\\\0\n")):
         raise UserError(f"name: {name!r} is no folder name; allowed: letters, digits, '-', '_' and '.' inside")
+
+
+def _check_scheduler(config: SchedulerConfig, epochs: int, seeds: int) -> None:
+    grace = config.grace_epochs
+    if grace is None and config.name != "contenders":
+        raise UserError(
+            f"scheduler.grace_epochs: null with scheduler={config.name}; allowed: 1 or more "
+            "(null, no rungs, is for scheduler=contenders)"
+        )
+    if config.name != "none" and grace is not None and grace > epochs:
+        raise UserError(f"scheduler.grace_epochs: {grace}; allowed: 1 to train.epochs, which is {epochs}")
+    if config.name == "contenders" and seeds < 2:
+        raise UserError(
+            f"train.seeds: {seeds} leaves contenders no further seed; allowed with scheduler=contenders: 2 or more "
+            "(scheduler=asha halves with one)"
+        )

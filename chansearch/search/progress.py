@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from chansearch.search.candidate import Candidate, CurvePoint, Draws, Record, State, ranked
+from chansearch.search.candidate import Candidate, CurvePoint, Draws, Outcome, Record, State, ranked
+from chansearch.search.contenders import FIRST_SEED
 from chansearch.search.estimate import format_seconds
 from chansearch.space import format_channels
 
@@ -26,19 +27,24 @@ class _Running:
 
 @dataclass
 class Progress:
-    """Counts what has happened and shows it. ``total`` candidates are asked for, ``epochs`` each."""
+    """Counts what has happened and shows it. ``total`` candidates are asked for, ``epochs`` each, and after them as
+    many as ``most_further`` trainings of one more seed of a contender."""
 
     total: int
     epochs: int
     accuracy: str  # the name of what ranks: val top-1, or test top-1 with data.rank_on=test
+    most_further: int = 0
     console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
 
     def __post_init__(self) -> None:
-        self._running: dict[int, _Running] = {}
+        self._running: dict[tuple[int, int], _Running] = {}  # by candidate and first seed
         self._draws = Draws()
         self._records: list[Record] = []
         self._earlier = 0
         self._epochs_done = 0
+        self._further_done = 0
+        self._further_total = self.most_further
+        self._second_stage = False
         self._start = time.monotonic()
         self._live: Live | None = None
 
@@ -58,22 +64,41 @@ class Progress:
         self._earlier += len(records)
         for record in records:
             self._draws += record.candidate.draws
+            if self.most_further:
+                self._further_done += len(record.outcome.seeds) - 1
 
     def proposed(self, candidate: Candidate) -> None:
         self._draws += candidate.draws
-        self._running[candidate.number] = _Running(format_channels(candidate.channels))
+        self._running[candidate.number, FIRST_SEED] = _Running(format_channels(candidate.channels))
+
+    def second_stage(self, left: int) -> None:
+        """All candidates have ended; so many trainings of contenders are left."""
+        self._second_stage = True
+        self._further_total = self._further_done + left
+
+    def further(self, candidate: Candidate, seed: int) -> None:
+        self._running[candidate.number, seed] = _Running(format_channels(candidate.channels))
 
     def epoch(self, number: int, epoch: int, points: Sequence[CurvePoint]) -> None:
-        running = self._running[number]
+        running = self._running[number, points[0].seed]
         running.epoch = epoch
         running.mean = statistics.fmean(point.val_top1 for point in points)
         self._epochs_done += 1
 
     def ended(self, record: Record) -> None:
-        self._running.pop(record.candidate.number, None)
+        self._running.pop((record.candidate.number, FIRST_SEED), None)
         self._records.append(record)
         if self._live is None:
             self.console.print(self._line(record), markup=False)
+
+    def further_ended(self, record: Record, further: Outcome) -> None:
+        """One more seed of a contender has ended; ``record`` is the contender's from now on."""
+        number = record.candidate.number
+        self._running.pop((number, further.seeds[0]), None)
+        self._records = [record if held.candidate.number == number else held for held in self._records]
+        self._further_done += 1
+        if self._live is None or not further.state.is_scored:
+            self.console.print(self._further_line(record, further), markup=False)
 
     @property
     def best(self) -> Record | None:
@@ -89,9 +114,20 @@ class Progress:
             f"{outcome.epochs} epochs in {format_seconds(outcome.spent.seconds)} | {self._summary()}"
         )
 
+    def _further_line(self, record: Record, further: Outcome) -> str:
+        what = f"{self._accuracy(record)} over {len(record.outcome.val_top1)} seeds"
+        if not further.state.is_scored:
+            what = f"failed: {further.reason}; what it had stands: {self._accuracy(record)}"
+        return (
+            f"[{self._further_done}/{self._further_total} further seeds] contender {record.candidate.number} "
+            f"{format_channels(record.candidate.channels)}  seed {further.seeds[0]}  {what}  "
+            f"{further.epochs} epochs in {format_seconds(further.spent.seconds)} | {self._summary()}"
+        )
+
     def _accuracy(self, record: Record) -> str:
         rung = " (stopped at rung)" if record.outcome.state is State.STOPPED_AT_RUNG else ""
-        return f"{self.accuracy} {record.val_top1_mean:.2f}±{record.val_top1_std:.2f} %{rung}"
+        std = f"±{record.val_top1_std:.2f}" if len(record.outcome.val_top1) > 1 else ""
+        return f"{self.accuracy} {record.val_top1_mean:.2f}{std} %{rung}"
 
     def _summary(self) -> str:
         failed = sum(record.outcome.state is State.FAILED for record in self._records)
@@ -108,20 +144,26 @@ class Progress:
         """From the epochs trained since this session began; those that early stopping spares are not foreseen."""
         if not self._epochs_done:
             return None
-        asked = (self.total - self._earlier) * self.epochs
-        ended = self.epochs * (len(self._records) - self._earlier)
         under_way = sum(running.epoch for running in self._running.values())
-        done = ended + under_way
+        further = (self._further_total - self._further_done) * self.epochs
         elapsed = time.monotonic() - self._start
-        return elapsed * max(asked - done, 0) / done if done else None
+        # No rung spares the second stage an epoch: it goes by the epochs that were really trained.
+        pace = elapsed / self._epochs_done
+        if self._second_stage:
+            return pace * max(further - under_way, 0)
+        asked = (self.total - self._earlier) * self.epochs
+        done = self.epochs * (len(self._records) - self._earlier) + under_way
+        return elapsed * max(asked - done, 0) / done + pace * further if done else None
 
     def _table(self) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0))
         for heading in ("candidate", "channels", "epoch", self.accuracy):
             table.add_column(heading, justify="left", no_wrap=heading != "channels")
-        for number, running in sorted(self._running.items()):
+        for (number, seed), running in sorted(self._running.items()):
             mean = "" if running.mean is None else f"{running.mean:.2f} %"
-            table.add_row(str(number), running.channels, f"{running.epoch}/{self.epochs}", mean)
+            name = str(number) if seed == FIRST_SEED else f"{number} (seed {seed})"
+            table.add_row(name, running.channels, f"{running.epoch}/{self.epochs}", mean)
         elapsed = format_seconds(time.monotonic() - self._start)
-        done = f"{len(self._records)}/{self.total} candidates, {elapsed} elapsed"
+        further = f", {self._further_done}/{self._further_total} further seeds of contenders"
+        done = f"{len(self._records)}/{self.total} candidates{further if self.most_further else ''}, {elapsed} elapsed"
         return Group(Text(done, style="bold"), table, Text(self._summary()))

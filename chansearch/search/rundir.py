@@ -1,9 +1,10 @@
 """The run directory: every file and column name of a run, written, read and resumed here alone.
 
 ``config.yaml`` (what was asked, with versions, seed and machine), ``candidates.csv`` (a row for each candidate that has
-ended), ``curves.csv`` (a row an epoch and seed), ``sessions.csv`` (a row a start or resume in which a candidate ended),
-``study.db`` (the Optuna study), ``tb/`` (TensorBoard), and what the report adds: ``deciles.csv``, ``figures/``,
-``report.html``, ``confirm.csv``; and the replay: ``replay.csv``, ``epochs.csv``.
+ended; a contender has one more for each further seed, and its last one counts), ``curves.csv`` (a row an epoch and
+seed), ``sessions.csv`` (a row a start or resume in which a candidate ended), ``study.db`` (the Optuna study), ``tb/``
+(TensorBoard), and what the report adds: ``deciles.csv``, ``figures/``, ``report.html``, ``confirm.csv``; and the
+replay: ``replay.csv``, ``epochs.csv``.
 
 Tables are appended to, a line at a time, and a torn last line is forgiven: it belongs to a candidate or an epoch that
 had not ended. A table keeps the columns it was begun with. Whole files are written aside and renamed. Reading needs
@@ -191,7 +192,8 @@ class RunDirectory:
         records = [
             _parsed(self.candidates_file, line, row, _row_to_record) for line, row in _rows(self.candidates_file)
         ]
-        return sorted(records, key=lambda record: record.candidate.number)
+        latest = {record.candidate.number: record for record in records}
+        return [latest[number] for number in sorted(latest)]
 
     def curves(self) -> list[CurvePoint]:
         """All epochs in the order they were written. A candidate that was started again has its early epochs twice;

@@ -28,11 +28,13 @@ METRIC = "mean_val_top1"
 
 @dataclass(frozen=True)
 class Job:
-    """One candidate to train with these seeds."""
+    """One candidate to train with these seeds. ``further``: seeds beyond those that all candidates have, which no rung
+    judges or counts."""
 
     number: int
     channels: tuple[int, ...]
     seeds: tuple[int, ...]
+    further: bool = False
 
     @property
     def label(self) -> str:
@@ -44,7 +46,8 @@ class Director(Protocol):
     """Says what to train next and hears what became of it. All calls come from the driver's one thread."""
 
     def next_job(self) -> Job | None:
-        """The next job, or None when there is none left."""
+        """The next job, or None when there is none now: asked again as long as one is under way, whose end may give
+        rise to more."""
         ...
 
     def on_epoch(self, job: Job, epoch: int, points: Sequence[CurvePoint]) -> None:
@@ -66,7 +69,10 @@ def run_jobs(
     scheduler: TrialScheduler | None = None,
     retries: int,
 ) -> None:
-    """Train the director's jobs until it has none left. A job whose worker died starts again, ``retries`` times."""
+    """Train the director's jobs until it has none left and none is under way.
+
+    A job whose worker died starts again, ``retries`` times.
+    """
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     # Tune insists on a folder for its own bookkeeping. Nothing is read back from it: the run directory is the record.
     storage = tempfile.mkdtemp(prefix="chansearch-tune-")
@@ -102,8 +108,9 @@ def run_jobs(
 
 
 def make_scheduler(config: SchedulerConfig, epochs: int) -> TrialScheduler:
-    """``none``: every trial to its end. ``asha``: rungs on the mean over the seeds."""
-    if config.name == "none":
+    """``none``: every trial to its end. ``asha``: rungs on the mean over the seeds. ``contenders``: the same rungs on
+    the first seed, which is all that a trial has, or none."""
+    if config.name == "none" or config.grace_epochs is None:
         return FIFOScheduler()
     return ResumableASHA(
         time_attr="epoch",
@@ -116,13 +123,18 @@ def make_scheduler(config: SchedulerConfig, epochs: int) -> TrialScheduler:
 
 
 class ResumableASHA(AsyncHyperBandScheduler):
-    """Asynchronous successive halving that can be told of candidates of an earlier session."""
+    """Asynchronous successive halving that can be told of candidates of an earlier session, and leaves further seeds
+    alone."""
 
     def on_trial_result(self, tune_controller, trial, result: dict) -> str:
         # Where the last epoch is a rung, to stop there would spare nothing and cost the test accuracy.
-        if result.get(self._time_attr, 0) >= self._max_t:
+        if trial.config["further"] or result.get(self._time_attr, 0) >= self._max_t:
             return TrialScheduler.CONTINUE
         return super().on_trial_result(tune_controller, trial, result)
+
+    def on_trial_complete(self, tune_controller, trial, result: dict) -> None:
+        if not trial.config["further"]:
+            super().on_trial_complete(tune_controller, trial, result)
 
     def remember(self, label: str, means: dict[int, float]) -> None:
         """A candidate's mean accuracies by epoch, from the record: its rungs judge later ones again."""
@@ -149,15 +161,19 @@ class _Source(_Unpickled, Searcher):
         super().__init__(metric=METRIC, mode="max")
         self._director = director
         self._cpus = cluster.cpus_per_trial
+        self._under_way: set[str] = set()
 
-    def suggest(self, trial_id: str) -> dict | str:
+    def suggest(self, trial_id: str) -> dict | str | None:
         job = self._director.next_job()
         if job is None:
-            return Searcher.FINISHED
+            # None: ask again; after FINISHED Tune never does. With nothing under way it would ask for ten minutes.
+            return None if self._under_way else Searcher.FINISHED
+        self._under_way.add(trial_id)
         return {
             "number": job.number,
             "channels": list(job.channels),
             "seeds": list(job.seeds),
+            "further": job.further,
             "label": job.label,
             "cpus": self._cpus,
             "handed_out": time.monotonic(),
@@ -165,6 +181,7 @@ class _Source(_Unpickled, Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
         """The director hears of it through the callback, which also has the reason of a failure."""
+        self._under_way.discard(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
         """Tune's snapshots are not read back: a search resumes from its run directory."""
@@ -230,7 +247,7 @@ class _Ears(_Unpickled, tune.Callback):
 
 def _job(trial) -> Job:
     config = trial.config
-    return Job(config["number"], tuple(config["channels"]), tuple(config["seeds"]))
+    return Job(config["number"], tuple(config["channels"]), tuple(config["seeds"]), config["further"])
 
 
 def _reason(trial) -> str:

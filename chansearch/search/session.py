@@ -14,6 +14,7 @@ from pathlib import Path
 from chansearch.config import SearchConfig, compose, from_plain
 from chansearch.errors import UserError
 from chansearch.search.candidate import CurvePoint, Outcome, Record
+from chansearch.search.contenders import FIRST_SEED, Further, joined, left
 from chansearch.search.plan import Plan, make_plan
 from chansearch.search.probe import Probes
 from chansearch.search.propose import Proposal, Proposer, SpaceExhausted, check_reachable
@@ -92,7 +93,9 @@ def resume(run: RunDirectory) -> RunDirectory:
     held = run.config()
     config = from_plain(held, str(run.config_file))
     records = run.records()
-    if len(records) >= config.search.candidates:
+    candidates_left = config.search.candidates - len(records)
+    further = _further_left(config, records)
+    if candidates_left <= 0 and not further:
         print(f"run: {run.path} is complete: {len(records)} of {config.search.candidates} candidates")
         return run
     with run.locked():
@@ -101,13 +104,23 @@ def resume(run: RunDirectory) -> RunDirectory:
         dataset = load_same(plan, held)
         began = time.monotonic()
         with connected_for(plan, dataset) as cluster:
-            left = config.search.candidates - len(records)
-            print(f"run: {run.path}: {len(records)} candidates kept, {left} to go", flush=True)
+            to_go = f"{candidates_left} to go"
+            if candidates_left <= 0:
+                to_go = f"{len(further)} further seeds of contenders to go"
+            print(f"run: {run.path}: {len(records)} candidates kept, {to_go}", flush=True)
             director = _Session(plan, run, dataset, records)
             with Probes(cluster, config.train) as probes:
                 session = probes.session_time()
             director.run(cluster, session, began)
     return run
+
+
+def _further_left(config: SearchConfig, records: Sequence[Record]) -> list[Further]:
+    """What the second stage has to train once all candidates have ended as ``records`` say; nothing but for
+    ``scheduler=contenders``."""
+    if config.scheduler.name != "contenders":
+        return []
+    return left(records, config.scheduler.contenders, config.train.seeds)
 
 
 class _Session:
@@ -120,7 +133,9 @@ class _Session:
 
         config = plan.config
         self._plan, self._run, self._dataset, self._records = plan, run, dataset, list(records)
-        self._seeds = tuple(range(config.train.seeds))
+        self._seeds = (FIRST_SEED,) if config.scheduler.name == "contenders" else tuple(range(config.train.seeds))
+        self._further: list[Further] | None = None  # of the second stage; None before it
+        self._exhausted = False
         self._study = StudyFile(run.study_file, plan.problem)
         self._study.finish(records)
         known = self._study.proposals()
@@ -131,17 +146,22 @@ class _Session:
         self._pending = [proposal for proposal in known if proposal.candidate.number not in ended]
         self._in_flight: dict[int, Proposal] = {}
         self._curves = CurveWriter(run.tensorboard)
-        self._progress = Progress(config.search.candidates, config.train.epochs, f"{config.data.rank_on} top-1")
+        self._progress = Progress(
+            config.search.candidates,
+            config.train.epochs,
+            f"{config.data.rank_on} top-1",
+            most_further=config.scheduler.contenders * (config.train.seeds - len(self._seeds)),
+        )
         self._progress.restore(records)
 
     def run(self, cluster, session: SessionTime, began: float) -> None:
         """``began``: when the session did, on ``time.monotonic``'s clock."""
-        from chansearch.search.runner import make_scheduler, run_jobs
+        from chansearch.search.runner import ResumableASHA, make_scheduler, run_jobs
 
         config = self._plan.config
         self._log = SessionLog(self._run, session, began)
         scheduler = make_scheduler(config.scheduler, config.train.epochs)
-        if config.scheduler.name == "asha":
+        if isinstance(scheduler, ResumableASHA):
             self._remind(scheduler)
         try:
             with stoppable(), self._progress:
@@ -163,7 +183,11 @@ class _Session:
         """Rungs judge by all candidates of the run, those of earlier sessions too."""
         means: dict[int, dict[int, list[float]]] = {}
         ended = {record.candidate.number for record in self._records}
-        latest = {(p.candidate, p.seed, p.epoch): p.val_top1 for p in self._run.curves() if p.candidate in ended}
+        latest = {
+            (p.candidate, p.seed, p.epoch): p.val_top1
+            for p in self._run.curves()
+            if p.candidate in ended and p.seed in self._seeds
+        }
         for (number, _, epoch), top1 in latest.items():
             means.setdefault(number, {}).setdefault(epoch, []).append(top1)
         for number, by_epoch in means.items():
@@ -174,7 +198,7 @@ class _Session:
 
         if self._pending:
             proposal = self._pending.pop(0)
-        elif len(self._records) + len(self._in_flight) < self._plan.config.search.candidates:
+        elif self._wants_candidates():
             try:
                 proposal = self._proposer.propose()
             except SpaceExhausted:
@@ -183,21 +207,45 @@ class _Session:
                     "a wider budget, another family or a smaller divisor has more",
                     markup=False,
                 )
-                return None
+                self._exhausted = True
+                return self._next_further()
             self._study.add(proposal)
         else:
-            return None
+            return self._next_further()
         candidate = proposal.candidate
         self._in_flight[candidate.number] = proposal
         self._progress.proposed(candidate)
         return Job(candidate.number, candidate.channels, self._seeds)
 
+    def _wants_candidates(self) -> bool:
+        begun = len(self._records) + len(self._in_flight)
+        return begun < self._plan.config.search.candidates and not self._exhausted
+
+    def _next_further(self):
+        """The next training of the second stage, which begins when the last candidate has ended."""
+        from chansearch.search.runner import Job
+
+        if self._in_flight:
+            return None
+        if self._further is None:
+            self._further = _further_left(self._plan.config, self._records)
+            self._progress.second_stage(len(self._further))
+        if not self._further:
+            return None
+        further = self._further.pop(0)
+        candidate = further.candidate
+        self._progress.further(candidate, further.seed)
+        return Job(candidate.number, candidate.channels, (further.seed,), further=True)
+
     def on_epoch(self, job, epoch: int, points: Sequence[CurvePoint]) -> None:
         self._run.append_curve(points)
-        self._curves.epoch(job.label, epoch, points)
+        self._curves.epoch(job.label, epoch, points, summary=not job.further)
         self._progress.epoch(job.number, epoch, points)
 
     def on_end(self, job, outcome: Outcome) -> None:
+        if job.further:
+            self._on_further_end(job, outcome)
+            return
         record = Record(self._in_flight.pop(job.number).candidate, outcome)
         self._run.append_record(record)  # the record first: what it holds is never trained again
         self._log.candidate_ended()
@@ -206,6 +254,16 @@ class _Session:
         self._proposer.tell(record)
         self._curves.end(job.label, record)
         self._progress.ended(record)
+
+    def _on_further_end(self, job, outcome: Outcome) -> None:
+        """A contender's row is written anew. The study keeps what the first seed gave: the sampler is done."""
+        place = next(i for i, record in enumerate(self._records) if record.candidate.number == job.number)
+        record = joined(self._records[place], outcome)
+        self._run.append_record(record)
+        self._log.candidate_ended()
+        self._records[place] = record
+        self._curves.end(job.label, record)
+        self._progress.further_ended(record, outcome)
 
 
 @contextmanager
@@ -319,9 +377,10 @@ def _print_estimate(plan: Plan, cluster, probes: Probes, train_images: int, val_
     first = sorted((p.candidate for p in _first_proposals(plan, 10)), key=lambda candidate: candidate.macs)
     typical = first[len(first) // 2].channels
     steps = probes.step_times(plan.skeleton, typical)
-    settings = (config.train.epochs, config.train.seeds, config.search.candidates)
-    work = Work(train_images, val_images, *settings)
+    contenders = config.scheduler.contenders if config.scheduler.name == "contenders" else None
+    work = Work(train_images, val_images, config.train.epochs, config.train.seeds, config.search.candidates, contenders)
     laptop = compose(["fidelity=laptop"])
     subset = dataclasses.replace(config.data, train_images=laptop.data.train_images, val_images=laptop.data.val_images)
-    less = Work(*expected_images(subset), laptop.train.epochs, laptop.train.seeds, config.search.candidates)
+    images = expected_images(subset)
+    less = Work(*images, laptop.train.epochs, laptop.train.seeds, config.search.candidates, contenders)
     print(describe(config, work, slowest(steps), cluster.workers, less), flush=True)

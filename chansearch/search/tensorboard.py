@@ -22,8 +22,9 @@ class CurveWriter:
         self._folder = folder
         self._open: dict[str, SummaryWriter] = {}
 
-    def epoch(self, label: str, epoch: int, points: Sequence[CurvePoint]) -> None:
-        """One epoch of a candidate, a point a seed."""
+    def epoch(self, label: str, epoch: int, points: Sequence[CurvePoint], *, summary: bool = True) -> None:
+        """One epoch of a candidate, a point a seed; ``summary``: with the mean over them and the learning rate, which
+        a contender's first seed has written already."""
         from torch.utils.tensorboard import SummaryWriter
 
         if label not in self._open:
@@ -32,8 +33,9 @@ class CurveWriter:
         for point in points:
             writer.add_scalar(f"val_top1/seed_{point.seed}", point.val_top1, epoch)
             writer.add_scalar(f"train_loss/seed_{point.seed}", point.train_loss, epoch)
-        writer.add_scalar("val_top1/mean", np.mean([point.val_top1 for point in points]), epoch)
-        writer.add_scalar("lr", points[0].lr, epoch)
+        if summary:
+            writer.add_scalar("val_top1/mean", np.mean([point.val_top1 for point in points]), epoch)
+            writer.add_scalar("lr", points[0].lr, epoch)
         writer.flush()
 
     def end(self, label: str, record: Record) -> None:
@@ -43,7 +45,11 @@ class CurveWriter:
             return
         candidate, outcome = record.candidate, record.outcome
         if outcome.val_top1:
-            metrics = {"hparam/val_top1_mean": record.val_top1_mean, "hparam/val_top1_std": record.val_top1_std}
+            metrics = {
+                "hparam/val_top1_mean": record.val_top1_mean,
+                "hparam/val_top1_std": record.val_top1_std,
+                "hparam/seeds": len(outcome.val_top1),
+            }
             if outcome.test_top1:
                 metrics["hparam/test_top1_mean"] = float(np.mean(outcome.test_top1))
             writer.add_hparams(

@@ -41,6 +41,8 @@ class TestPlan:
             ["cluster.dashboard_port=8266"],
             ["train.patience=null"],
             ["scheduler=asha", "scheduler.grace_epochs=30"],
+            ["scheduler=contenders", "scheduler.grace_epochs=null"],
+            ["scheduler=contenders", "scheduler.contenders=500"],
             ["name=v1.2_final-3"],
             ["constraint.skeleton.stride_blocks=[]"],
         ],
@@ -96,6 +98,7 @@ class TestEstimate:
         for choice in (
             "fidelity=laptop (about ",
             "scheduler=asha (about ",
+            "scheduler=contenders (about ",
             "search.candidates=50 (about 2.5 days)",
             "a GPU",
         ):
@@ -108,6 +111,23 @@ class TestEstimate:
         assert "scheduler=asha" not in line
         assert "search.candidates=50" in line
 
+    def test_contenders_count_one_seed_each_and_the_rest_of_a_few(self):
+        work = Work(45_000, 5_000, epochs=30, seeds=3, candidates=200, contenders=4)
+        assert work.seconds(self.STEP, workers=1) == pytest.approx((200 + 4 * 2) * 30 * (45 + 1.25))
+        few = dataclasses.replace(work, candidates=2)
+        assert few.seconds(self.STEP, workers=1) == pytest.approx(2 * 3 * 30 * (45 + 1.25))
+
+    def test_where_rungs_spare_some_it_is_an_upper_bound(self):
+        work = Work(1000, 0, 30, 3, 200, contenders=3)
+        rungs, none = (
+            describe(compose(["scheduler=contenders", *overrides]), work, self.STEP, 2, work)
+            for overrides in ([], ["scheduler.grace_epochs=null"])
+        )
+        assert rungs.startswith("estimated time: at most 52 min for 200 candidates x 1 seed + 6 further seeds ")
+        assert "what the rungs spare is not foreseen" in rungs
+        assert none.startswith("estimated time: 52 min for 200 candidates x 1 seed + 6 further seeds ")
+        assert self.line(3600, "scheduler=asha").startswith("estimated time: at most 30 min for 200 candidates x 3 ")
+
     def test_a_choice_named_is_cheaper(self):
         """Each figure is below the estimate itself."""
         import re
@@ -117,7 +137,7 @@ class TestEstimate:
         total, *cheaper = (
             float(number) * units[unit] for number, unit in re.findall(r"(?:time: |about )([\d.]+) (\w+)", line)
         )
-        assert len(cheaper) == 3
+        assert len(cheaper) == 4
         assert all(0 < one < total for one in cheaper)
 
     @pytest.mark.parametrize(

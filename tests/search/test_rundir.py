@@ -106,6 +106,17 @@ class TestRecords:
                 assert run.candidates_file.read_bytes() == whole_of_one, torn
             assert whole_of_one.startswith(whole_of_none)
 
+    def test_the_last_row_of_a_candidate_counts(self, run):
+        for one in (record(1, 50.0), record(0, 51.0), record(1, 52.0)):
+            run.append_record(one)
+        assert run.records() == [record(0, 51.0), record(1, 52.0)]
+
+    def test_a_torn_row_leaves_the_one_before_it_in_force(self, run):
+        for top1 in (50.0, 52.0):
+            run.append_record(record(0, top1))
+        run.candidates_file.write_bytes(run.candidates_file.read_bytes()[:-9])
+        assert run.records() == [record(0, 50.0)]
+
     def test_a_cut_within_a_letter_is_forgiven(self, run):
         import dataclasses
 

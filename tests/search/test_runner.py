@@ -8,7 +8,7 @@ from chansearch.config import SchedulerConfig
 from chansearch.nets import NetworkSpec
 from chansearch.search import runner
 from chansearch.search.candidate import Outcome, State
-from chansearch.search.runner import METRIC, Job, _Ears, make_scheduler
+from chansearch.search.runner import METRIC, Job, ResumableASHA, _Ears, _Source, make_scheduler
 from chansearch.search.spent import Spent
 from chansearch.search.worker import ENDED, reports
 from chansearch.train.config import TrainConfig
@@ -22,8 +22,8 @@ def scheduler(epochs: int = 9, grace: int = 1, reduction: int = 3):
     return made
 
 
-def judge(made, label: str, epoch: int, mean: float) -> str:
-    trial = SimpleNamespace(trial_id=label)
+def judge(made, label: str, epoch: int, mean: float, *, further: bool = False) -> str:
+    trial = SimpleNamespace(trial_id=label, config={"further": further})
     if label not in made._trial_info:
         made.on_trial_add(None, trial)
     return made.on_trial_result(None, trial, {"epoch": epoch, METRIC: mean})
@@ -62,14 +62,55 @@ class TestRungs:
     def test_do_not_judge_the_report_of_the_end(self):
         made = scheduler()
         made.remember("0", {1: 90.0})
-        trial = SimpleNamespace(trial_id="diverged")
+        trial = SimpleNamespace(trial_id="diverged", config={"further": False})
         made.on_trial_add(None, trial)
         assert made.on_trial_result(None, trial, {ENDED: "failed", "reason": "diverged"}) == CONTINUE
 
-    def test_none_lets_everything_through(self):
+    def test_do_not_judge_a_further_seed(self):
+        made = scheduler()
+        made.remember("0", {1: 90.0, 3: 91.0})
+        assert [judge(made, "further", epoch, 10.0, further=True) for epoch in range(1, 10)] == [CONTINUE] * 9
+
+    def test_are_not_moved_by_a_further_seed(self):
+        """Neither by its epochs nor by its end: it had no rung to pass, and would raise them for those that have."""
+        made = scheduler()
+        judge(made, "a", 1, 60.0)
+        for epoch in range(1, 10):
+            judge(made, "further", epoch, 90.0, further=True)
+        trial = SimpleNamespace(trial_id="further", config={"further": True})
+        made.on_trial_complete(None, trial, {"epoch": 9, METRIC: 90.0})
+        assert judge(made, "b", 1, 61.0) == CONTINUE
+
+    @pytest.mark.parametrize("config", [SchedulerConfig("none"), SchedulerConfig("contenders", grace_epochs=None)])
+    def test_none_lets_everything_through(self, config):
         from ray.tune.schedulers import FIFOScheduler
 
-        assert isinstance(make_scheduler(SchedulerConfig("none"), 30), FIFOScheduler)
+        assert isinstance(make_scheduler(config, 30), FIFOScheduler)
+
+    def test_contenders_have_those_of_asha(self):
+        assert isinstance(make_scheduler(SchedulerConfig("contenders", 1, 3), 9), ResumableASHA)
+
+
+class Waiting:
+    """A director whose second job is there only when the first has ended."""
+
+    def __init__(self) -> None:
+        self.jobs = [Job(0, (8, 16), (0,)), None, Job(0, (8, 16), (1,), further=True), None, None]
+
+    def next_job(self) -> Job | None:
+        return self.jobs.pop(0)
+
+
+def test_tune_is_told_of_the_end_when_nothing_is_under_way():
+    """After FINISHED it asks no more; told to wait with nothing under way, it would for ten minutes."""
+    source = _Source(Waiting(), SimpleNamespace(cpus_per_trial=1.0))
+    assert source.suggest("first")["seeds"] == [0]
+    assert source.suggest("early") is None
+    source.on_trial_complete("first")
+    assert source.suggest("second")["further"]
+    assert source.suggest("early") is None
+    source.on_trial_complete("second", error=True)
+    assert source.suggest("end") == _Source.FINISHED
 
 
 class TestNames:
@@ -110,7 +151,7 @@ class Dead(RuntimeError):
 
 
 def trial(result: dict | None, error: Exception | None = None):
-    config = {"number": 4, "channels": [8, 16], "seeds": [0, 1], "handed_out": HANDED_OUT}
+    config = {"number": 4, "channels": [8, 16], "seeds": [0, 1], "further": False, "handed_out": HANDED_OUT}
     return SimpleNamespace(trial_id="t", config=config, last_result=result, get_error=lambda: error)
 
 
