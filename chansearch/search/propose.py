@@ -192,7 +192,7 @@ class Proposer:
             member=priced.member,
             channels=priced.channels,
             draws=draws,
-            **priced.costs,
+            **self._problem.all_costs(priced.channels),
         )
         return Proposal(candidate, dict(values))
 
