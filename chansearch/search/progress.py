@@ -36,8 +36,8 @@ class Progress:
     def __post_init__(self) -> None:
         self._running: dict[int, _Running] = {}
         self._draws = Draws()
-        self._records: list[Record] = []
-        self._earlier = 0
+        self._ended = self._failed = self._earlier = 0
+        self._best: Record | None = None
         self._epochs_done = 0
         self._start = time.monotonic()
         self._live: Live | None = None
@@ -54,10 +54,10 @@ class Progress:
 
     def restore(self, records: Sequence[Record]) -> None:
         """Candidates that ended in an earlier session of the run."""
-        self._records += records
         self._earlier += len(records)
         for record in records:
             self._draws += record.candidate.draws
+            self._note(record)
 
     def proposed(self, candidate: Candidate) -> None:
         self._draws += candidate.draws
@@ -71,19 +71,22 @@ class Progress:
 
     def ended(self, record: Record) -> None:
         self._running.pop(record.candidate.number, None)
-        self._records.append(record)
+        self._note(record)
         if self._live is None:
             self.console.print(self._line(record), markup=False)
 
-    @property
-    def best(self) -> Record | None:
-        return next(iter(ranked(self._records)), None)
+    def _note(self, record: Record) -> None:
+        """Counts and the best so far: to go through all records again would take longer with each."""
+        self._ended += 1
+        self._failed += record.outcome.state is State.FAILED
+        rivals = [record] if self._best is None else [self._best, record]
+        self._best = next(iter(ranked(rivals)), None)
 
     def _line(self, record: Record) -> str:
         outcome = record.outcome
         what = f"{outcome.state.value}: {outcome.reason}" if outcome.state is State.FAILED else self._accuracy(record)
         return (
-            f"[{len(self._records)}/{self.total}] candidate {record.candidate.number} "
+            f"[{self._ended}/{self.total}] candidate {record.candidate.number} "
             f"{format_channels(record.candidate.channels)}  {what}  "
             f"params {record.candidate.params:,}  MACs {record.candidate.macs:,}  "
             f"{outcome.epochs} epochs in {format_seconds(outcome.seconds)} | {self._summary()}"
@@ -94,11 +97,10 @@ class Progress:
         return f"{self.accuracy} {record.val_top1_mean:.2f}±{record.val_top1_std:.2f} %{rung}"
 
     def _summary(self) -> str:
-        failed = sum(record.outcome.state is State.FAILED for record in self._records)
         draws = self._draws
         pruned = draws.drawn - draws.kept
-        parts = [f"drawn {draws.drawn} = kept {draws.kept} + pruned {pruned}", f"failed {failed}"]
-        if (best := self.best) is not None:
+        parts = [f"drawn {draws.drawn} = kept {draws.kept} + pruned {pruned}", f"failed {self._failed}"]
+        if (best := self._best) is not None:
             parts.append(f"best {best.val_top1_mean:.2f} % by {format_channels(best.candidate.channels)}")
         if (left := self._seconds_left()) is not None:
             parts.append(f"left {format_seconds(left)}")
@@ -109,7 +111,7 @@ class Progress:
         if not self._epochs_done:
             return None
         asked = (self.total - self._earlier) * self.epochs
-        ended = self.epochs * (len(self._records) - self._earlier)
+        ended = self.epochs * (self._ended - self._earlier)
         under_way = sum(running.epoch for running in self._running.values())
         done = ended + under_way
         elapsed = time.monotonic() - self._start
@@ -123,5 +125,5 @@ class Progress:
             mean = "" if running.mean is None else f"{running.mean:.2f} %"
             table.add_row(str(number), running.channels, f"{running.epoch}/{self.epochs}", mean)
         elapsed = format_seconds(time.monotonic() - self._start)
-        done = f"{len(self._records)}/{self.total} candidates, {elapsed} elapsed"
+        done = f"{self._ended}/{self.total} candidates, {elapsed} elapsed"
         return Group(Text(done, style="bold"), table, Text(self._summary()))
