@@ -54,11 +54,11 @@ def _drawn(problem, count: int) -> np.ndarray:
     """Channels (count, d) of members of the space, within the budget or not."""
     from chansearch.search.propose import unguided_values
 
+    batches = unguided_values(problem, "random", 0)
     found = []
-    for batch in unguided_values(problem, "random", 0):
-        found += [priced.channels for priced in problem.realise(batch)]
-        if len(found) >= count:
-            return np.array(found[:count])
+    while len(found) < count:
+        found += [priced.channels for priced in problem.realise(next(batches))]
+    return np.array(found[:count])
 
 
 def _counting(candidates: int) -> list[list]:
@@ -86,6 +86,9 @@ def _counting(candidates: int) -> list[list]:
 
 def _others() -> list[list]:
     """Counters that run the built network, on the same few candidates of c2; building is part of it, as it must be."""
+    import contextlib
+    import io
+
     import torch
 
     from chansearch.cost import counters
@@ -97,9 +100,6 @@ def _others() -> list[list]:
     tools = {"torch FlopCounterMode": counters._torch, "fvcore": counters._fvcore, "ptflops": counters._ptflops}
     rows = []
     for name, tool in tools.items():
-        import contextlib
-        import io
-
         with contextlib.redirect_stdout(io.StringIO()):
             rows.append([name, rates(lambda: [tool(build(spec).eval(), image) for spec in specs], len(specs))])  # noqa: B023
     return rows
@@ -153,8 +153,8 @@ def main(arguments: list[str]) -> None:
     publish(
         "counting",
         "Counting and proposing",
-        "Each figure is a median with the smallest and the largest, of CPU time on one core. Candidates a second, params "
-        "and MACs: `cost.count`; with activations and memory: `cost.price`; one by one in Python: the same closed form.",
+        "Each figure is a median with the smallest and the largest, of CPU time on one core. Candidates a second: "
+        "`cost.count`, params and MACs; `cost.price`, activations and memory too; the same closed form one by one.",
         markdown(["constraint", "count", "price", "plain Python"], _counting(options.candidates)),
         "Counters that run a built network, c2, candidates a second, building included:",
         markdown(["counter", "candidates a second"], _others()),

@@ -127,7 +127,7 @@ def main(arguments: list[str]) -> None:
         f"{options.trials} trainings of {options.seconds} s on {options.workers} workers: from the end of one to the "
         f"start of the next in the same process {gaps} s, median, smallest and largest of {gaps.count}. A worker is "
         f"busy {number(100 * busy)} % of its time.",
-        f"Import, network, data and the first step of {_BATCH} images with its measuring pass, one seed, in seconds: in "
-        "a process's first training, in its later ones, and the gap before them.",
+        f"Import, network, data and the first step of {_BATCH} images with its measuring pass, one seed, in seconds: "
+        "in a process's first training, in its later ones, and the gap before them.",
         markdown(["constraint", "first training", "later trainings", "gap"], rows),
     )
