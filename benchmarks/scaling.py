@@ -223,7 +223,7 @@ def _report(rows: list[list[str]]) -> list[str]:
         "Searches on c1 whose training takes no time, one epoch of three seeds each. Milliseconds are the driver's CPU "
         "time a trial, in all, in the second and in the last tenth of the trials, and by part. Writes (calls, sockets "
         "included), kB and files are those of a trial in the run directory; kB kept is what the driver's memory "
-        "grows by a trial, after the first tenth; resume is the CPU time from the run directory to a session that could "
+        "grows by a trial, after the first tenth; resume is the CPU time from the run directory to a session that can "
         "go on.",
         markdown(columns, rows),
         f"Each further epoch of a trial costs the driver {Spread.of(extra)} ms: median, smallest and largest of 3.",
