@@ -96,15 +96,14 @@ class Mind:
         return self._ask()
 
     def _forget(self) -> None:
-        """Drop old trials once there are twice as many as the model is to be made of."""
+        """Drop old trials once twice as many have ended as the model is to be made of."""
         from optuna.trial import TrialState
 
-        trials = self._study.get_trials(deepcopy=False)
-        if len(trials) < 2 * _MEMORY:
+        told = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        if len(told) < 2 * _MEMORY:
             return
-        scored = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+        scored = [trial for trial in told if trial.state is TrialState.COMPLETE]
         best = sorted(scored, key=lambda trial: trial.value, reverse=True)[:_GOOD]
-        told = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
         kept = {trial.number for trial in (*best, *told[len(best) - _MEMORY :])}
         self._open([trial for trial in told if trial.number in kept])
         for number, running in self._running.items():

@@ -176,15 +176,15 @@ class TestTpe(Improves, Contract):
 
 
 class TestTpesMemory:
-    def mind(self, count: int) -> tuple[Mind, list[Proposal]]:
-        """One that has been told of ``count`` candidates, scored in their order, but for the last three."""
+    def mind(self, count: int, running: int = 3) -> tuple[Mind, list[Proposal]]:
+        """One that has been told of ``count`` candidates, scored in their order, but for the last ones, which run."""
         drawn_from = problem("constraint=c2")
         mind = Mind(drawn_from, "tpe", 0, admissible=lambda draws: np.ones(len(draws), dtype=bool))
         proposals = first(drawn_from, "random", 0, count)
         for proposal in proposals:
             mind.place(proposal.candidate.number, proposal.values)
         # The best come first, so that a memory of the newest alone would lose them.
-        for proposal in proposals[:-3]:
+        for proposal in proposals[:-running]:
             mind.tell(scored(proposal, 90.0 - proposal.candidate.number / 100))
         return mind, proposals
 
@@ -205,10 +205,12 @@ class TestTpesMemory:
             mind.tell(scored(proposal, 95.0))
         assert mind._study.best_value == 95.0
 
-    def test_is_whole_while_there_is_room(self):
-        mind, _ = self.mind(300)
+    @pytest.mark.parametrize(("count", "running"), [(300, 3), (620, 300)])
+    def test_is_whole_while_there_is_room(self, count, running):
+        """Those under way do not count: with as many workers every proposal would begin a new study."""
+        mind, _ = self.mind(count, running)
         mind.ask()
-        assert len(mind._study.get_trials()) == 301
+        assert len(mind._study.get_trials()) == count + 1
 
 
 class TestCmaes(Improves, Contract):
