@@ -115,6 +115,7 @@ def main(arguments: list[str]) -> None:
     asleep = _visits(sleeping, options.trials, options.workers, options.seconds, "c1")
     gaps = Spread.of(_gaps(asleep))
     busy = options.seconds / (options.seconds + gaps.median)
+    print(f"gaps between sleeping trainings: {gaps} s", flush=True)
     rows = []
     for constraint in ("c1", "c4"):
         real = _visits(one_step, options.trials, options.workers, 0, constraint)
