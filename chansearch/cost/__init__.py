@@ -14,7 +14,8 @@
 """
 
 from chansearch.cost.budget import Band, Budget, Verdict, parse_count
-from chansearch.cost.count import CONVENTION, Costs, price, price_spec
+from chansearch.cost.count import CONVENTION, Costs, Counts, price, price_spec
+from chansearch.cost.quadratic import count
 from chansearch.cost.solve import Solution, solve
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "Band",
     "Budget",
     "Costs",
+    "Counts",
     "Solution",
     "Verdict",
+    "count",
     "parse_count",
     "price",
     "price_spec",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chansearch.cost.count import Costs
+from chansearch.cost.count import Counts
 from chansearch.errors import UserError
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9}
@@ -92,16 +92,16 @@ class Budget:
 
     @property
     def bands(self) -> dict[str, Band]:
-        """The bounded quantities, by their name in ``Costs``."""
+        """The bounded quantities, by their name in ``Counts``."""
         return {name: band for name in ("params", "macs") if (band := getattr(self, name)) is not None}
 
-    def misses(self, costs: Costs) -> np.ndarray:
+    def misses(self, counts: Counts) -> np.ndarray:
         """Relative distances to the bands, (n, bands): zero inside, negative below, positive above."""
-        return np.stack([band.miss(getattr(costs, name)) for name, band in self.bands.items()], axis=1)
+        return np.stack([band.miss(getattr(counts, name)) for name, band in self.bands.items()], axis=1)
 
-    def verdicts(self, costs: Costs) -> list[Verdict]:
+    def verdicts(self, counts: Counts) -> list[Verdict]:
         """One verdict a candidate; over one band and under the other counts as over."""
-        misses = self.misses(costs)
+        misses = self.misses(counts)
         over, under = (misses > 0).any(axis=1), (misses < 0).any(axis=1)
         return [Verdict.OVER if o else Verdict.UNDER if u else Verdict.WITHIN for o, u in zip(over, under, strict=True)]
 

@@ -16,6 +16,8 @@ _DRIVER_ENV = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry unless the user switches it on
     # Tune's own CSV, JSON and TensorBoard files would repeat the run directory's.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Its snapshots hold all trials so far, so each is dearer than the one before; none is read back. Seconds.
+    "TUNE_GLOBAL_CHECKPOINT_S": str(10**9),
     # Tune would answer Ctrl-C by saving a state nobody reads; the run directory is saved already.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     # The report of a failed training carries a reason and no accuracy.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chansearch.cost import Budget, Costs, Verdict, price, solve
+from chansearch.cost import Budget, Counts, Verdict, count, price_spec, solve
 from chansearch.nets.spec import NetworkSpec
 from chansearch.space import Family, Member, Parameter, round_channels
 
@@ -18,7 +18,7 @@ _LEAST_START = 0.05
 
 @dataclass(frozen=True)
 class Priced:
-    """A drawn member, its rounded channels, its costs (keyed as ``Costs``) and what the budget says of them."""
+    """A drawn member, its rounded channels, its costs (keyed as ``Counts``) and what the budget says of them."""
 
     member: Member
     channels: tuple[int, ...]
@@ -108,6 +108,10 @@ class Problem:
         solution = solve(self.skeleton, heights, **targets, start=start, count_classifier=self.budget.count_classifier)
         return solution.a, solution.b
 
-    def priced(self, channels: np.ndarray) -> Costs:
-        """Costs of rounded channels (n, d) under this budget's convention."""
-        return price(self.skeleton, channels, count_classifier=self.budget.count_classifier)
+    def priced(self, channels: np.ndarray) -> Counts:
+        """Params and MACs of rounded channels (n, d) under this budget's convention."""
+        return count(self.skeleton, channels, count_classifier=self.budget.count_classifier)
+
+    def all_costs(self, channels: Sequence[int]) -> dict[str, int]:
+        """Every cost of one configuration, keyed as ``Costs``: what memory it takes matters once it is a candidate."""
+        return price_spec(self.skeleton.with_channels(channels), count_classifier=self.budget.count_classifier)

@@ -39,8 +39,9 @@ class Progress:
     def __post_init__(self) -> None:
         self._running: dict[tuple[int, int], _Running] = {}  # by candidate and first seed
         self._draws = Draws()
-        self._records: list[Record] = []
-        self._earlier = 0
+        self._ended = self._failed = self._earlier = 0
+        self._first_best: Record | None = None
+        self._contenders: dict[int, Record] = {}  # by number: those that a further seed has changed
         self._epochs_done = 0
         self._further_done = 0
         self._further_total = self.most_further
@@ -60,10 +61,10 @@ class Progress:
 
     def restore(self, records: Sequence[Record]) -> None:
         """Candidates that ended in an earlier session of the run."""
-        self._records += records
         self._earlier += len(records)
         for record in records:
             self._draws += record.candidate.draws
+            self._note(record)
             if self.most_further:
                 self._further_done += len(record.outcome.seeds) - 1
 
@@ -87,7 +88,7 @@ class Progress:
 
     def ended(self, record: Record) -> None:
         self._running.pop((record.candidate.number, FIRST_SEED), None)
-        self._records.append(record)
+        self._note(record)
         if self._live is None:
             self.console.print(self._line(record), markup=False)
 
@@ -95,20 +96,34 @@ class Progress:
         """One more seed of a contender has ended; ``record`` is the contender's from now on."""
         number = record.candidate.number
         self._running.pop((number, further.seeds[0]), None)
-        self._records = [record if held.candidate.number == number else held for held in self._records]
+        self._contenders[number] = record
         self._further_done += 1
         if self._live is None or not further.state.is_scored:
             self.console.print(self._further_line(record, further), markup=False)
 
+    def _note(self, record: Record) -> None:
+        """Counts and the best so far: to go through all records again would take longer with each."""
+        self._ended += 1
+        self._failed += record.outcome.state is State.FAILED
+        if len(record.outcome.seeds) > 1 and self.most_further:
+            self._contenders[record.candidate.number] = record
+        rivals = [record] if self._first_best is None else [self._first_best, record]
+        self._first_best = next(iter(ranked(rivals)), None)
+
     @property
     def best(self) -> Record | None:
-        return next(iter(ranked(self._records)), None)
+        """Of all candidates; a contender with all that its further seeds gave."""
+        first = self._first_best
+        known = dict(self._contenders)
+        if first is not None:
+            known.setdefault(first.candidate.number, first)
+        return next(iter(ranked(known.values())), None)
 
     def _line(self, record: Record) -> str:
         outcome = record.outcome
         what = f"{outcome.state.value}: {outcome.reason}" if outcome.state is State.FAILED else self._accuracy(record)
         return (
-            f"[{len(self._records)}/{self.total}] candidate {record.candidate.number} "
+            f"[{self._ended}/{self.total}] candidate {record.candidate.number} "
             f"{format_channels(record.candidate.channels)}  {what}  "
             f"params {record.candidate.params:,}  MACs {record.candidate.macs:,}  "
             f"{outcome.epochs} epochs in {format_seconds(outcome.spent.seconds)} | {self._summary()}"
@@ -130,10 +145,9 @@ class Progress:
         return f"{self.accuracy} {record.val_top1_mean:.2f}{std} %{rung}"
 
     def _summary(self) -> str:
-        failed = sum(record.outcome.state is State.FAILED for record in self._records)
         draws = self._draws
         pruned = draws.drawn - draws.kept
-        parts = [f"drawn {draws.drawn} = kept {draws.kept} + pruned {pruned}", f"failed {failed}"]
+        parts = [f"drawn {draws.drawn} = kept {draws.kept} + pruned {pruned}", f"failed {self._failed}"]
         if (best := self.best) is not None:
             parts.append(f"best {best.val_top1_mean:.2f} % by {format_channels(best.candidate.channels)}")
         if (left := self._seconds_left()) is not None:
@@ -152,7 +166,7 @@ class Progress:
         if self._second_stage:
             return pace * max(further - under_way, 0)
         asked = (self.total - self._earlier) * self.epochs
-        done = self.epochs * (len(self._records) - self._earlier) + under_way
+        done = self.epochs * (self._ended - self._earlier) + under_way
         return elapsed * max(asked - done, 0) / done + pace * further if done else None
 
     def _table(self) -> Group:
@@ -165,5 +179,5 @@ class Progress:
             table.add_row(name, running.channels, f"{running.epoch}/{self.epochs}", mean)
         elapsed = format_seconds(time.monotonic() - self._start)
         further = f", {self._further_done}/{self._further_total} further seeds of contenders"
-        done = f"{len(self._records)}/{self.total} candidates{further if self.most_further else ''}, {elapsed} elapsed"
+        done = f"{self._ended}/{self.total} candidates{further if self.most_further else ''}, {elapsed} elapsed"
         return Group(Text(done, style="bold"), table, Text(self._summary()))

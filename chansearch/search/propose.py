@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chansearch.cost import Verdict
 from chansearch.errors import UserError
-from chansearch.search.candidate import Candidate, Draws, Origin, Record, State
+from chansearch.search.candidate import Candidate, Draws, Origin, Record
+from chansearch.search.mind import Mind
 from chansearch.search.problem import Priced, Problem
 from chansearch.space import format_channels
-
-if TYPE_CHECKING:
-    import optuna
 
 # Draws looked at together: solving for a budget costs about the same for one shape and for sixty-four.
 _BATCH = 64
@@ -25,8 +21,6 @@ _EXHAUSTED_AFTER = 100_000
 # Guided draws in a row that were pruned after which one unguided candidate is taken instead: a sampler whose model
 # says the same thing every time would never leave the spot.
 _GIVE_UP_AFTER = 50
-# Finished candidates before CMA-ES starts from them: it takes their best tenth, which must not be empty.
-_WARM_START_FROM = 10
 
 
 @dataclass(frozen=True)
@@ -147,7 +141,7 @@ class Proposer:
         self._stream = unguided(problem, sampler, seed, self._seen)
         self._count = _Draws()
         self._next = 0
-        self._mind = _Mind(problem, sampler, seed + len(known)) if self._guided else None
+        self._mind = Mind(problem, sampler, seed + len(known), self._admissible) if self._guided else None
         for proposal in known:
             if proposal.candidate.origin is Origin.UNGUIDED:
                 next(self._stream)
@@ -175,6 +169,12 @@ class Proposer:
             self._mind.refuse(priced)
         return self._unguided()
 
+    def _admissible(self, draws: Sequence[Mapping[str, float]]) -> np.ndarray:
+        """Which draws would be kept, bool (n,)."""
+        return np.array(
+            [p.verdict is Verdict.WITHIN and p.channels not in self._seen for p in self._problem.realise(draws)]
+        )
+
     def _unguided(self) -> Proposal:
         # A generator that has raised is at its end: a second call finds nothing in it.
         found = next(self._stream, None)
@@ -192,7 +192,7 @@ class Proposer:
             member=priced.member,
             channels=priced.channels,
             draws=draws,
-            **priced.costs,
+            **self._problem.all_costs(priced.channels),
         )
         return Proposal(candidate, dict(values))
 
@@ -200,109 +200,3 @@ class Proposer:
         """A candidate has ended; a guided sampler learns from it."""
         if self._mind is not None:
             self._mind.tell(record)
-
-
-class _Mind:
-    """What a guided sampler knows: an Optuna study in memory.
-
-    It is apart from the run's ``study.db``, which holds candidates only: the many draws that miss the budget are told
-    here and forgotten with the process, and asking costs no disk.
-    """
-
-    def __init__(self, problem: Problem, sampler: str, seed: int) -> None:
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._distributions = distributions(problem)
-        self._study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, seed))
-        # CMA-ES learns from its own generations alone; what was trained before them can only set where it starts.
-        self._warm_start = (lambda trials: _sampler(sampler, seed, trials)) if sampler == "cmaes" else None
-        # A Gaussian process sees finished trials alone: told no value, it would ask for the same again. A miss gets
-        # the worst one, a duplicate what its channels have scored, or the mean where they have no score.
-        self._wants_values = sampler == "gp"
-        self._values: dict[tuple[int, ...], float] = {}
-        self._asked: optuna.Trial | None = None
-        self._running: dict[int, optuna.Trial] = {}
-
-    def ask(self) -> dict[str, float]:
-        """New numbers from the sampler."""
-        if self._warm_start is not None and len(finished := self._finished()) >= _WARM_START_FROM:
-            self._study.sampler = self._warm_start(finished)
-            self._warm_start = None
-        return self._ask()
-
-    def _ask(self) -> dict[str, float]:
-        self._asked = self._study.ask(self._distributions)
-        return dict(self._asked.params)
-
-    def _finished(self) -> list[optuna.trial.FrozenTrial]:
-        from optuna.trial import TrialState
-
-        return self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-
-    def accept(self, number: int) -> None:
-        """What was asked for last becomes candidate ``number``."""
-        self._running[number] = self._asked
-
-    def refuse(self, priced: Priced) -> None:
-        """What was asked for last is not trained: a miss counts as bad, a duplicate as nothing."""
-        from optuna.trial import TrialState
-
-        out_of_budget = priced.verdict is not Verdict.WITHIN
-        if self._wants_values and (finished := [trial.value for trial in self._finished()]):
-            value = min(finished) if out_of_budget else self._values.get(priced.channels, statistics.fmean(finished))
-            self._study.tell(self._asked, value)
-            return
-        self._study.tell(self._asked, state=TrialState.PRUNED if out_of_budget else TrialState.FAIL)
-
-    def place(self, number: int, values: Mapping[str, float]) -> None:
-        """Candidate ``number`` was not asked for here; from now on it is known as running."""
-        self._study.enqueue_trial(dict(values))
-        self._ask()
-        self.accept(number)
-
-    def tell(self, record: Record) -> None:
-        from optuna.trial import TrialState
-
-        trial = self._running.pop(record.candidate.number)
-        if record.outcome.state.is_scored:
-            self._study.tell(trial, record.val_top1_mean)
-            self._values[record.candidate.channels] = record.val_top1_mean
-        elif record.outcome.state is State.STOPPED_AT_RUNG:
-            trial.report(record.val_top1_mean, record.outcome.epochs)
-            self._study.tell(trial, state=TrialState.PRUNED)
-        else:
-            self._study.tell(trial, state=TrialState.FAIL)
-
-
-def distributions(problem: Problem) -> dict[str, optuna.distributions.BaseDistribution]:
-    """The problem's parameters in Optuna's terms."""
-    from optuna.distributions import FloatDistribution, IntDistribution
-
-    return {
-        p.name: IntDistribution(int(p.low), int(p.high)) if p.integer else FloatDistribution(p.low, p.high)
-        for p in problem.parameters()
-    }
-
-
-def _sampler(
-    name: str, seed: int, finished: list[optuna.trial.FrozenTrial] | None = None
-) -> optuna.samplers.BaseSampler:
-    """Optuna's sampler of that name. Start-up is not theirs: the unguided stream has provided it.
-
-    ``finished`` trials are where ``cmaes`` starts from; the others see them in the study.
-    """
-    import warnings
-
-    import optuna
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        match name:
-            case "tpe":
-                return optuna.samplers.TPESampler(seed=seed, n_startup_trials=1, multivariate=True, constant_liar=True)
-            case "gp":
-                return optuna.samplers.GPSampler(seed=seed, n_startup_trials=1, deterministic_objective=False)
-            case "cmaes":
-                return optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=1, source_trials=finished)
-        raise ValueError(f"no sampler is called {name!r}")

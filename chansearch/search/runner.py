@@ -86,7 +86,7 @@ def run_jobs(
                 metric=METRIC,
                 mode="max",
                 search_alg=_Source(director, cluster),
-                scheduler=scheduler or FIFOScheduler(),
+                scheduler=scheduler or InOrder(),
                 num_samples=-1,
                 # A cluster may grow, so there Tune itself sees what fits.
                 max_concurrent_trials=cluster.workers if cluster.is_local else None,
@@ -111,7 +111,7 @@ def make_scheduler(config: SchedulerConfig, epochs: int) -> TrialScheduler:
     """``none``: every trial to its end. ``asha``: rungs on the mean over the seeds. ``contenders``: the same rungs on
     the first seed, which is all that a trial has, or none."""
     if config.name == "none" or config.grace_epochs is None:
-        return FIFOScheduler()
+        return InOrder()
     return ResumableASHA(
         time_attr="epoch",
         max_t=epochs,
@@ -122,7 +122,19 @@ def make_scheduler(config: SchedulerConfig, epochs: int) -> TrialScheduler:
     )
 
 
-class ResumableASHA(AsyncHyperBandScheduler):
+class _Unscanning:
+    """Tune's schedulers look through all trials of a search at each event for the next one to start, which takes longer
+    with every trial. Left without an answer, Tune starts those that wait in the order they came."""
+
+    def choose_trial_to_run(self, tune_controller) -> None:
+        return None
+
+
+class InOrder(_Unscanning, FIFOScheduler):
+    """Every trial to its end."""
+
+
+class ResumableASHA(_Unscanning, AsyncHyperBandScheduler):
     """Asynchronous successive halving that can be told of candidates of an earlier session, and leaves further seeds
     alone."""
 
@@ -220,9 +232,11 @@ class _Ears(_Unpickled, tune.Callback):
         result = trial.last_result
         state = State(result.get(ENDED, State.STOPPED_AT_RUNG.value))
         self._director.on_end(_job(trial), self._outcome(trial, state, result.get("reason", "")))
+        _forget_metrics(trial)
 
     def on_trial_error(self, iteration, trials, trial, **info) -> None:
         self._director.on_end(_job(trial), self._outcome(trial, State.FAILED, _reason(trial)))
+        _forget_metrics(trial)
 
     def _outcome(self, trial, state: State, reason: str) -> Outcome:
         result = trial.last_result or {}
@@ -248,6 +262,12 @@ class _Ears(_Unpickled, tune.Callback):
 def _job(trial) -> Job:
     config = trial.config
     return Job(config["number"], tuple(config["channels"]), tuple(config["seeds"]), config["further"])
+
+
+def _forget_metrics(trial) -> None:
+    """Tune keeps every trial; two thirds of what one takes are running means that nobody reads."""
+    trial.metric_analysis.clear()
+    trial.metric_n_steps.clear()
 
 
 def _reason(trial) -> str:

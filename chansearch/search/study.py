@@ -6,6 +6,7 @@ trained is a running trial; ``candidates.csv`` has the last word on those that h
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from chansearch.errors import UserError
 from chansearch.search.candidate import Candidate, Draws, Origin, Record, State
+from chansearch.search.mind import distributions
 from chansearch.search.problem import Problem
-from chansearch.search.propose import Proposal, distributions
+from chansearch.search.propose import Proposal
 from chansearch.space import Member, Shape, format_channels
 
 if TYPE_CHECKING:
@@ -30,20 +32,29 @@ class StudyFile:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._distributions = distributions(problem)
-        storage = f"sqlite:///{path}"
         try:
+            # Written through the storage itself: a study reads what it does not need before it adds or tells a trial.
+            self._storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
             # The file has one study; a run directory that was renamed since is no new one.
-            names = optuna.get_all_study_names(storage) or [path.resolve().parent.name]
-            self._study = optuna.create_study(
-                storage=storage, study_name=names[0], direction="maximize", load_if_exists=True
-            )
+            names = optuna.get_all_study_names(self._storage) or [path.resolve().parent.name]
+            optuna.create_study(storage=self._storage, study_name=names[0], direction="maximize", load_if_exists=True)
+            self._study = self._storage.get_study_id_from_name(names[0])
         except Exception as error:  # SQLAlchemy and Alembic raise nearly any type on a damaged file
             raise UserError(f"run: {path} is no Optuna study: {_first_line(error)}") from None
-        # Numbers of Optuna's trials by candidate.
-        self._trials = {trial.user_attrs["candidate"]: trial.number for trial in self._read()}
+        held = self._read()
+        self._known = {trial.user_attrs["candidate"] for trial in held}
+        # Ids of the trials that have not ended, by candidate.
+        self._running = {
+            trial.user_attrs["candidate"]: self._storage.get_trial_id_from_study_id_trial_number(
+                self._study, trial.number
+            )
+            for trial in held
+            if not trial.state.is_finished()
+        }
 
     def _read(self) -> list[FrozenTrial]:
-        return [trial for trial in self._study.get_trials(deepcopy=False) if "candidate" in trial.user_attrs]
+        held = self._storage.get_all_trials(self._study, deepcopy=False)
+        return [trial for trial in held if "candidate" in trial.user_attrs]
 
     def proposals(self) -> list[Proposal]:
         """All candidates ever proposed, by number."""
@@ -61,8 +72,9 @@ class StudyFile:
             user_attrs=_to_attributes(proposal.candidate),
         )
         trial.datetime_start = datetime.datetime.now()
-        self._study.add_trial(trial)
-        self._trials[proposal.candidate.number] = len(self._study.get_trials(deepcopy=False)) - 1
+        number = proposal.candidate.number
+        self._running[number] = self._storage.create_new_trial(self._study, template_trial=trial)
+        self._known.add(number)
 
     def finish(self, records: Iterable[Record]) -> None:
         """Candidates have ended; those that were known to have ended already stay as they are.
@@ -72,15 +84,20 @@ class StudyFile:
         from optuna.trial import TrialState
 
         for record in records:
-            if record.candidate.number not in self._trials:
-                raise UserError(f"run: study.db lacks candidate {record.candidate.number}, which candidates.csv has")
-            number = self._trials[record.candidate.number]
-            state = record.outcome.state
-            if state.is_scored:
-                self._study.tell(number, record.val_top1_mean, skip_if_finished=True)
-            else:
-                told = TrialState.PRUNED if state is State.STOPPED_AT_RUNG else TrialState.FAIL
-                self._study.tell(number, state=told, skip_if_finished=True)
+            number, state = record.candidate.number, record.outcome.state
+            if number not in self._known:
+                raise UserError(f"run: study.db lacks candidate {number}, which candidates.csv has")
+            trial = self._running.pop(number, None)
+            if trial is None:
+                continue
+            told, values = TrialState.FAIL, None
+            if record.is_ranked:
+                told, values = TrialState.COMPLETE, [record.val_top1_mean]
+            elif state is State.STOPPED_AT_RUNG:
+                told = TrialState.PRUNED
+            # Raised where someone has ended the trial in optuna-dashboard: the record is candidates.csv.
+            with contextlib.suppress(RuntimeError):
+                self._storage.set_trial_state_values(trial, told, values)
 
 
 def _to_attributes(candidate: Candidate) -> dict:

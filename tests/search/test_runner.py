@@ -66,6 +66,11 @@ class TestRungs:
         made.on_trial_add(None, trial)
         assert made.on_trial_result(None, trial, {ENDED: "failed", "reason": "diverged"}) == CONTINUE
 
+    @pytest.mark.parametrize("name", ["none", "asha"])
+    def test_do_not_look_through_the_trials_for_the_next_one(self, name):
+        """What that takes grows with the search; Tune starts those that wait without being told."""
+        assert make_scheduler(SchedulerConfig(name), 30).choose_trial_to_run(None) is None
+
     def test_do_not_judge_a_further_seed(self):
         made = scheduler()
         made.remember("0", {1: 90.0, 3: 91.0})
@@ -152,7 +157,8 @@ class Dead(RuntimeError):
 
 def trial(result: dict | None, error: Exception | None = None):
     config = {"number": 4, "channels": [8, 16], "seeds": [0, 1], "further": False, "handed_out": HANDED_OUT}
-    return SimpleNamespace(trial_id="t", config=config, last_result=result, get_error=lambda: error)
+    means = {"metric_analysis": {"lr": {"avg": 0.1}}, "metric_n_steps": {"lr": {"5": [0.1]}}}
+    return SimpleNamespace(trial_id="t", config=config, last_result=result, get_error=lambda: error, **means)
 
 
 EPOCH = {"epoch": 2, "lr": 0.1, "train_loss": [2.0, 2.1], "val_top1": [50.0, 52.0]}
@@ -206,6 +212,12 @@ class TestOutcomes:
             spent=Spent(seconds=3.5, images=400, eval_seconds=0.5, wall_seconds=10.0),
             reason=added.get("reason", ""),
         )
+
+    @pytest.mark.parametrize("ending", ["on_trial_complete", "on_trial_error"])
+    def test_leave_nothing_of_the_running_means_that_tune_keeps(self, ending, heard):
+        ended = trial(EPOCH | {ENDED: "finished"}, Dead("gone"))
+        getattr(_Ears(heard), ending)(1, [], ended)
+        assert (ended.metric_analysis, ended.metric_n_steps) == ({}, {})
 
     def test_a_worker_that_died_too_often_has_its_retries_and_a_reason_of_one_line(self, heard):
         ears = _Ears(heard)

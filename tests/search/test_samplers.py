@@ -5,8 +5,10 @@ from functools import cache
 
 import numpy as np
 import pytest
+from optuna.trial import TrialState
 
 from chansearch.search.candidate import Origin, Record
+from chansearch.search.mind import Mind
 from chansearch.search.problem import Problem
 from chansearch.search.propose import Proposal, Proposer
 from chansearch.space import line_r2
@@ -157,6 +159,58 @@ class Improves:
 
 class TestTpe(Improves, Contract):
     sampler = "tpe"
+
+    def test_is_not_refused_what_it_could_have_known(self):
+        """Where the model has narrowed, most of what it draws was proposed before; it compares draws that are new."""
+        later = guided("tpe", 0, self.count)[-30:]
+        assert sum(proposal.candidate.draws.drawn for proposal in later) <= 45
+
+    def test_asks_for_the_few_that_meet_a_budget_too(self):
+        """Of unguided draws one in fifty does."""
+        drawn_from = problem("constraint=c1", "search.method=reject")
+        proposer = Proposer(drawn_from, "tpe", 0, STARTUP)
+        for _ in range(STARTUP + 20):
+            proposer.tell(judged(proposer.propose()))
+        draws = [proposer.propose().candidate.draws.drawn for _ in range(10)]
+        assert np.mean(draws) < 10, draws
+
+
+class TestTpesMemory:
+    def mind(self, count: int, running: int = 3) -> tuple[Mind, list[Proposal]]:
+        """One that has been told of ``count`` candidates, scored in their order, but for the last ones, which run."""
+        drawn_from = problem("constraint=c2")
+        mind = Mind(drawn_from, "tpe", 0, admissible=lambda draws: np.ones(len(draws), dtype=bool))
+        proposals = first(drawn_from, "random", 0, count)
+        for proposal in proposals:
+            mind.place(proposal.candidate.number, proposal.values)
+        # The best come first, so that a memory of the newest alone would lose them.
+        for proposal in proposals[:-running]:
+            mind.tell(scored(proposal, 90.0 - proposal.candidate.number / 100))
+        return mind, proposals
+
+    def test_is_bounded(self):
+        mind, _ = self.mind(700)
+        mind.ask()
+        assert len(mind._study.get_trials()) <= 300
+
+    def test_keeps_the_best_and_what_is_under_way(self):
+        mind, proposals = self.mind(700)
+        mind.ask()
+        kept = mind._study.get_trials()
+        values = sorted((trial.value for trial in kept if trial.value is not None), reverse=True)
+        assert values[:25] == [90.0 - number / 100 for number in range(25)]
+        running = [trial.params for trial in kept if trial.state is TrialState.RUNNING]
+        assert all(proposal.values in running for proposal in proposals[-3:])
+        for proposal in proposals[-3:]:
+            mind.tell(scored(proposal, 95.0))
+        assert mind._study.best_value == 95.0
+
+    @pytest.mark.parametrize(("count", "running"), [(300, 3), (620, 300)])
+    def test_is_whole_while_there_is_room(self, count, running):
+        """Those under way do not count: with as many workers every proposal would begin a new study."""
+        mind, _ = self.mind(count, running)
+        mind.ask()
+        assert len(mind._study.get_trials()) == count + 1
 
 
 class TestCmaes(Improves, Contract):

@@ -146,6 +146,16 @@ def test_trials_of_others_are_left_alone(file):
     assert values == {0: None, None: None, 1: 33.0}
 
 
+def test_a_trial_that_someone_else_has_ended_stays_as_it_is(file):
+    drawn_from = problem("constraint=c1")
+    [proposal] = first(drawn_from, "random", 0, 1)
+    study = StudyFile(file, drawn_from)
+    study.add(proposal)
+    load(file).tell(0, state=TrialState.FAIL)
+    study.finish([scored(proposal, 33.0)])
+    assert load(file).get_trials()[0].state is TrialState.FAIL
+
+
 @pytest.mark.parametrize("study", ["junk", "gone"])
 def test_a_resume_without_its_study_is_refused_in_one_line(study, tmp_path):
     from chansearch.config import from_plain
