@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 # One thread a process: the tests start Ray workers, and two pools of threads on the same cores only wait for each other.
 THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint coverage clean
+.PHONY: demo test lint coverage bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/chansearch search constraint=demo data=digits fidelity=demo search.candidates=20
@@ -22,6 +22,10 @@ lint: $(VENV)/.test
 
 coverage: $(VENV)/.test
 	$(THREADS) $(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+
+# The better part of an hour, beside nothing else; each alone is `python -m benchmarks NAME`.
+bench: $(VENV)/.bench
+	for name in counting feasible step training startup scaling replay; do $(BIN)/python -m benchmarks $$name || exit; done
 
 $(VENV)/.%: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
