@@ -46,7 +46,7 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
 
 def resolve_kernels(config: TrainConfig, device: torch.device) -> bool:
     """Whether our own kernels train; raises UserError, with the reason, where they were asked for and cannot."""
-    if config.kernels == "torch" or config.compile == "always":
+    if config.kernels == "torch" or config.compile == "true":
         return False
     reason = _why_not_native(device)
     if reason and config.kernels == "native":

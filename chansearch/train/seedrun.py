@@ -29,14 +29,14 @@ class SeedRun:
         self._bench = bench
         with bench.seeded(seed, "weights"):
             model = make_model()
-        if bench.device.type == "cpu" and bench.config.compile != "always":
+        if bench.device.type == "cpu" and bench.config.compile != "true":
             replace_average_pool(model)
         if bench.native:
             use_native(model)
         elif bench.bf16_on_cpu:
             replace_strided_depthwise(model)
         self._model = model.to(bench.device, memory_format=torch.channels_last)
-        self.use_compiled = bench.config.compile == "always"
+        self.use_compiled = bench.config.compile == "true"
         self._optimizer = build_optimizer(self._model, bench.config)
         # float16 alone underflows: its loss is scaled up and steps with infinite gradients are skipped.
         self._scaler = torch.amp.GradScaler(bench.device.type, enabled=bench.dtype == torch.float16)

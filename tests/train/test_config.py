@@ -101,3 +101,11 @@ def test_cache_follows_the_setting_then_xdg_then_home(monkeypatch, tmp_path):
     assert str(cache_dir(DataConfig())) == "/xdg/chansearch"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert str(cache_dir(DataConfig())) == f"{tmp_path}/.cache/chansearch"
+
+
+@pytest.mark.parametrize(("given", "kept"), [(True, "true"), (False, "false"), ("auto", "auto")])
+def test_compile_may_be_a_bare_true_or_false(given, kept):
+    """As YAML reads it, and as runs of earlier versions hold it."""
+    config = TrainConfig(compile=given)
+    validate_train(config)
+    assert config.compile == kept

@@ -86,7 +86,7 @@ def test_a_damaged_library_is_no_crash(fresh):
 
 def test_several_threads_or_torch_compile_keep_torchs_kernels():
     assert resolve_kernels(TrainConfig(), CPU)
-    assert not resolve_kernels(TrainConfig(compile="always"), CPU)
+    assert not resolve_kernels(TrainConfig(compile="true"), CPU)
     assert not resolve_kernels(TrainConfig(kernels="torch"), CPU)
     torch.set_num_threads(2)  # the fixture of this folder's parent sets it back
     assert not resolve_kernels(TrainConfig(), CPU)
