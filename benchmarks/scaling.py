@@ -207,25 +207,34 @@ def main(arguments: list[str]) -> None:
         sampler, candidates, epochs = options.case
         print(json.dumps(_case(sampler, int(candidates), int(epochs))))
         return
-    rows = [_row(s, n, _run_case(s, n, epochs=1)) for s in options.samplers for n in options.trials]
-    publish("scaling", "The driver", *_report(rows))
+    rows = []
+    for sampler, candidates in itertools.product(options.samplers, options.trials):
+        rows.append(_row(sampler, candidates, _run_case(sampler, candidates, epochs=1)))
+        print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
+    publish("scaling", "The driver", *_report(rows, [_epoch_milliseconds() for _ in range(3)]))
 
 
-def _report(rows: list[list[str]]) -> list[str]:
-    """The table, and what an epoch costs on top of it."""
-    columns = ["search", "trials", "ms a trial", "first tenths → last", "Ray", *PARTS]
+def _epoch_milliseconds(candidates: int = 100, further: int = 20) -> float:
+    """What a further epoch costs the driver, from a search of one epoch and one of more."""
+    once, often = (_lasting(_run_case("random", candidates, epochs)) for epochs in (1, 1 + further))
+    return 1e3 * (often - once) / (candidates * further)
+
+
+def _lasting(found: dict) -> float:
+    """CPU seconds without the parts that come once a trial."""
+    return found["total"] - found["parts"]["proposing"] - found["parts"]["study.db"]
+
+
+def _report(rows: list[list[str]], epoch_milliseconds: list[float]) -> list[str]:
+    columns = ["search", "trials", "ms a trial", "second tenth → last", "Ray", *PARTS]
     columns += ["writes", "kB", "files", "kB kept", "resume s"]
-    epochs = 20
-    extra = []
-    for _ in range(3):
-        once, often = _run_case("random", 100, 1), _run_case("random", 100, 1 + epochs)
-        extra.append(1e3 * (often["total"] - once["total"]) / (100 * epochs))
+    epoch = Spread.of(epoch_milliseconds)
     return [
         "Searches on c1 whose training takes no time, one epoch of three seeds each. Milliseconds are the driver's CPU "
-        "time a trial, in all, in the second and in the last tenth of the trials, and by part. Writes (calls, sockets "
+        "time a trial: in all, in the second and in the last tenth of the trials, and by part. Writes (calls, sockets "
         "included), kB and files are those of a trial in the run directory; kB kept is what the driver's memory "
         "grows by a trial, after the first tenth; resume is the CPU time from the run directory to a session that can "
         "go on.",
         markdown(columns, rows),
-        f"Each further epoch of a trial costs the driver {Spread.of(extra)} ms: median, smallest and largest of 3.",
+        f"A further epoch of a trial costs the driver {epoch} ms: median, smallest and largest of {epoch.count}.",
     ]
