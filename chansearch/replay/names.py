@@ -13,6 +13,8 @@ STRATEGY_NAMES = {
     "asha": "all seeds in lockstep, asynchronous rungs (scheduler=asha)",
     "halving": "all seeds in lockstep, everyone to each rung, the best third goes on",
     "one-seed": "one seed of everyone to the end, the other seeds for the contenders",
+    "prescreen-one-seed": "the half with the most MACs alone: one seed, the other seeds for the contenders",
+    "prescreen-contenders": "the same, with the one seed under asynchronous rungs",
     "contenders": "one seed under asynchronous rungs, the other seeds for the contenders",
     "halving-contenders": "one seed under synchronous rungs, the other seeds for the contenders",
     "racing": "synchronous rungs, one seed more at each of them",

@@ -128,6 +128,8 @@ def make_strategies(
         "asha": lambda: OneByOne(as_drawn, schedule, rungs=True),
         "halving": lambda: RungByRung(schedule, lambda rung, seeds: seeds),
         "one-seed": lambda: OneByOne(as_drawn, schedule, **one_seed),
+        "prescreen-one-seed": lambda: OneByOne(better_half("macs"), schedule, **one_seed),
+        "prescreen-contenders": lambda: OneByOne(better_half("macs"), schedule, rungs=True, **one_seed),
         "contenders": lambda: OneByOne(as_drawn, schedule, rungs=True, **one_seed),
         "halving-contenders": lambda: RungByRung(schedule, lambda rung, seeds: 1, schedule.contenders),
         "racing": lambda: RungByRung(schedule, lambda rung, seeds: min(rung + 1, seeds)),

@@ -20,7 +20,7 @@ from tests.report.synthetic import config
 
 GUIDED = ("tpe", "cmaes", "gp", "tpe-contenders")
 # Those that may leave the best candidate out, whatever it scores.
-BLIND = ("prescreen-macs", "prescreen-params", "prescreen-line")
+BLIND = tuple(name for name in STRATEGY_NAMES if name.startswith("prescreen"))
 
 
 def strategy(name: str, startup: int = 7, **schedule: int):

@@ -121,7 +121,7 @@ class TestEstimate:
         work = Work(1000, 0, 30, 3, 200, contenders=3)
         rungs, none = (
             describe(compose(["scheduler=contenders", *overrides]), work, self.STEP, 2, work)
-            for overrides in ([], ["scheduler.grace_epochs=null"])
+            for overrides in (["scheduler.grace_epochs=3"], [])
         )
         assert rungs.startswith("estimated time: at most 52 min for 200 candidates x 1 seed + 6 further seeds ")
         assert "what the rungs spare is not foreseen" in rungs
