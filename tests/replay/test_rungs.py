@@ -26,6 +26,7 @@ def test_where_they_are(epochs, grace, reduction, asynchronous, synchronous):
 class _Trial:
     def __init__(self, number: int) -> None:
         self.trial_id = str(number)
+        self.config = {"further": False}
 
 
 @pytest.mark.parametrize(("epochs", "grace", "reduction"), [(30, 3, 3), (27, 3, 3), (30, 1, 2), (10, 4, 4), (5, 5, 3)])

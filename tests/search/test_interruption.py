@@ -13,7 +13,7 @@ from tests.search.live import TINY, Process, rows, whole_lines
 from tests.search.problems import problem, take
 
 CANDIDATES = 10
-EPOCHS = 3
+EPOCHS = 60  # a second or two of training: less would be over before it could be interrupted
 pytestmark = pytest.mark.slow
 
 
@@ -58,9 +58,8 @@ def life(tmp_path_factory) -> Life:
     life = Life(tmp_path_factory.mktemp("life"))
     run = life.run
 
-    first = Process(
-        "search", *TINY, f"search.candidates={CANDIDATES}", f"train.epochs={EPOCHS}", "name=hard-life", cwd=life.folder
-    )
+    settings = (f"search.candidates={CANDIDATES}", f"train.epochs={EPOCHS}", "train.patience=null", "name=hard-life")
+    first = Process("search", *TINY, *settings, cwd=life.folder)
     first.until(lambda: len(rows(run)) >= 1)
     life.note(first, first.press_ctrl_c())
     life.left_over = first.tree()

@@ -15,13 +15,15 @@ from chansearch.space import format_channels
 from tests.search.live import TINY, Process, rows, search, whole_lines
 
 pytestmark = pytest.mark.slow
-CANDIDATES, CONTENDERS, SEEDS, EPOCHS = 4, 2, 3, 8
+CANDIDATES, CONTENDERS, SEEDS = 4, 2, 3
+EPOCHS = 100  # a second or two of training: less would be over before it could be interrupted
 SETTINGS = (
     "scheduler=contenders",
     f"scheduler.contenders={CONTENDERS}",
     "scheduler.grace_epochs=null",
     f"search.candidates={CANDIDATES}",
     f"train.seeds={SEEDS}",
+    "train.patience=null",
 )
 
 

@@ -7,7 +7,7 @@ from chansearch.train.results import EarlyStopping
 
 
 def _epoch(*accuracies: float) -> EpochResult:
-    return EpochResult(1, 0.1, 1.0, 10, tuple(SeedResult(seed, 1.0, top1) for seed, top1 in enumerate(accuracies)))
+    return EpochResult(1, 0.1, 1.0, 0.2, 10, tuple(SeedResult(seed, 1.0, top1) for seed, top1 in enumerate(accuracies)))
 
 
 def test_mean_and_sample_deviation():
