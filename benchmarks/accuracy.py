@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--images", required=True, help="class folders of images")
     parser.add_argument("--constraint", default="c1", choices=BEST)
     parser.add_argument("--train-images", type=int, default=10_000)
-    parser.add_argument("--val-images", type=int, default=5_000)
+    parser.add_argument("--val-images", type=int, default=4_000)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pixels", type=int, default=32, help="side of the images; 16 is four times as fast")
