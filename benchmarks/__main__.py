@@ -6,7 +6,7 @@ import sys
 
 import benchmarks
 
-_HELPERS = {"__main__", "table"}
+_HELPERS = {"__main__", "models", "table"}
 
 
 def main(arguments: list[str]) -> int:

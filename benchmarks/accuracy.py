@@ -14,8 +14,9 @@ import statistics
 import subprocess
 import sys
 
+from benchmarks.models import CONSTRAINTS, best
 from benchmarks.table import markdown, publish
-from benchmarks.training import BATCH, BEST, SIDES, spec
+from benchmarks.training import BATCH, SIDES
 
 _ENGINES = {
     "float32, torch's kernels": {"precision": "fp32", "kernels": "torch"},
@@ -26,7 +27,7 @@ _ENGINES = {
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks accuracy", description=__doc__.splitlines()[0])
     parser.add_argument("--images", required=True, help="class folders of images")
-    parser.add_argument("--constraint", default="c1", choices=BEST)
+    parser.add_argument("--constraint", default="c1", choices=CONSTRAINTS)
     parser.add_argument("--train-images", type=int, default=10_000)
     parser.add_argument("--val-images", type=int, default=4_000)
     parser.add_argument("--epochs", type=int, default=8)
@@ -50,9 +51,8 @@ def main(arguments: list[str]) -> None:
         "accuracy",
         "Accuracy: the fast engine against float32",
         f"{options.constraint}'s best model, {options.train_images:,} training images of {options.pixels} pixels, "
-        f"{options.epochs} epochs, batch "
-        f"{BATCH}, seeds 0 to {options.seeds - 1}; val top-1 on {options.val_images:,} images, percent. Difference to "
-        "float32 with Welch's 95 % interval.",
+        f"{options.epochs} epochs, batch {BATCH}, seeds 0 to {options.seeds - 1}; val top-1 on {options.val_images:,} "
+        "images, percent. Difference to float32 with Welch's 95 % interval.",
         markdown(("engine", "seeds", "mean ± deviation", "difference"), _rows(accuracies)),
     )
 
@@ -92,7 +92,7 @@ def _train(options: argparse.Namespace, engine: dict[str, str], seed: int) -> fl
     data = DataConfig(
         name="folder", root=options.images, train_images=options.train_images, val_images=options.val_images
     )
-    network = dataclasses.replace(spec(options.constraint), input_size=options.pixels)
+    network = dataclasses.replace(best(options.constraint), input_size=options.pixels)
     dataset = load(data, network.input_size, network.in_channels)
     recipe = TrainConfig(epochs=options.epochs, patience=None, batch_size=BATCH, device="cpu", **engine)
     *_, last = GroupTrainer(functools.partial(build, network), dataset, recipe, [seed])

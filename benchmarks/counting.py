@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.models import CONSTRAINTS, problem
 from benchmarks.table import Spread, markdown, number, publish
 
-CONSTRAINTS = ("c1", "c2", "c3", "c4")
 _REPEATS = 7
 
 
@@ -43,21 +43,14 @@ def plain(skeleton, channels) -> tuple[int, int]:
     return params + weights + 2 * skeleton.head_channels, macs + weights * size**2
 
 
-def _problem(*overrides: str):
-    from chansearch.config import compose
-    from chansearch.search.plan import make_plan
-
-    return make_plan(compose(overrides), classes=100).problem
-
-
-def _drawn(problem, count: int) -> np.ndarray:
+def _drawn(searched, count: int) -> np.ndarray:
     """Channels (count, d) of members of the space, within the budget or not."""
     from chansearch.search.propose import unguided_values
 
-    batches = unguided_values(problem, "random", 0)
+    batches = unguided_values(searched, "random", 0)
     found = []
     while len(found) < count:
-        found += [priced.channels for priced in problem.realise(next(batches))]
+        found += [priced.channels for priced in searched.realise(next(batches))]
     return np.array(found[:count])
 
 
@@ -67,18 +60,18 @@ def _counting(candidates: int) -> list[list]:
 
     rows = []
     for name in CONSTRAINTS:
-        problem = _problem(f"constraint={name}")
-        few = _drawn(problem, 2000)
+        searched = problem(f"constraint={name}", classes=100)
+        few = _drawn(searched, 2000)
         many = np.tile(few, (candidates // len(few), 1))
         one_by_one = few.tolist()
-        ours = count(problem.skeleton, few, count_classifier=False)
-        assert [plain(problem.skeleton, row) for row in one_by_one] == list(zip(ours.params, ours.macs, strict=True))
+        ours = count(searched.skeleton, few, count_classifier=False)
+        assert [plain(searched.skeleton, row) for row in one_by_one] == list(zip(ours.params, ours.macs, strict=True))
         rows.append(
             [
                 name,
-                rates(lambda: count(problem.skeleton, many, count_classifier=False), len(many)),  # noqa: B023
-                rates(lambda: price(problem.skeleton, many, count_classifier=False), len(many)),  # noqa: B023
-                rates(lambda: [plain(problem.skeleton, row) for row in one_by_one], len(few)),  # noqa: B023
+                rates(lambda: count(searched.skeleton, many, count_classifier=False), len(many)),  # noqa: B023
+                rates(lambda: price(searched.skeleton, many, count_classifier=False), len(many)),  # noqa: B023
+                rates(lambda: [plain(searched.skeleton, row) for row in one_by_one], len(few)),  # noqa: B023
             ]
         )
     return rows
@@ -94,8 +87,8 @@ def _others() -> list[list]:
     from chansearch.cost import counters
     from chansearch.nets import build
 
-    problem = _problem("constraint=c2")
-    specs = [problem.skeleton.with_channels(row) for row in _drawn(problem, 10)]
+    searched = problem("constraint=c2", classes=100)
+    specs = [searched.skeleton.with_channels(row) for row in _drawn(searched, 10)]
     image = torch.zeros(1, 3, 32, 32)
     tools = {"torch FlopCounterMode": counters._torch, "fvcore": counters._fvcore, "ptflops": counters._ptflops}
     rows = []
@@ -109,11 +102,11 @@ def _feasible(name: str, method: str, least: int) -> Spread:
     """Unguided candidates within the budget a second, drawing and everything included."""
     from chansearch.search.propose import unguided
 
-    problem = _problem(f"constraint={name}", f"search.method={method}")
+    searched = problem(f"constraint={name}", f"search.method={method}", classes=100)
     found = []
     for seed in range(_REPEATS):
         start = time.process_time()
-        kept = len(list(itertools.islice(unguided(problem, "random", seed, set()), least)))
+        kept = len(list(itertools.islice(unguided(searched, "random", seed, set()), least)))
         found.append(kept / (time.process_time() - start))
     return Spread.of(found)
 
@@ -124,15 +117,15 @@ def _proposals(name: str, finished: int) -> Spread:
     from chansearch.search.propose import Proposer
     from chansearch.space import line_r2
 
-    problem = _problem(f"constraint={name}")
+    searched = problem(f"constraint={name}", classes=100)
 
     def told(proposal) -> Record:
         top1 = 100 * float(line_r2(np.array(proposal.candidate.channels)))
         return Record(proposal.candidate, Outcome(State.FINISHED, (0,), (top1,), (top1,), epochs=1))
 
-    unguided = Proposer(problem, "random", 0, startup=2)
+    unguided = Proposer(searched, "random", 0, startup=2)
     known = [unguided.propose() for _ in range(finished)]
-    proposer = Proposer(problem, "tpe", 0, startup=20, known=known)
+    proposer = Proposer(searched, "tpe", 0, startup=20, known=known)
     for proposal in known:
         proposer.tell(told(proposal))
     found = []

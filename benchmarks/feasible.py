@@ -9,18 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.models import CONSTRAINTS, problem
 from benchmarks.table import markdown, number, publish
 
-CONSTRAINTS = ("c1", "c2", "c3", "c4")
 _FIGURE = Path(__file__).parents[1] / "docs" / "figures" / "feasible"
 _NORMAL = 1.96  # two-sided 95 %
 
 
 def _problem(constraint: str, family: str, method: str):
-    from chansearch.config import compose
-    from chansearch.search.plan import make_plan
-
-    return make_plan(compose([f"constraint={constraint}", f"space={family}", f"search.method={method}"]), 100).problem
+    return problem(f"constraint={constraint}", f"space={family}", f"search.method={method}", classes=100)
 
 
 def share(constraint: str, family: str, method: str, draws: int) -> str:
@@ -28,10 +25,10 @@ def share(constraint: str, family: str, method: str, draws: int) -> str:
     from chansearch.cost import Verdict
     from chansearch.search.propose import unguided_values
 
-    problem = _problem(constraint, family, method)
+    searched = _problem(constraint, family, method)
     seen = met = 0
-    for batch in unguided_values(problem, "random", 0):
-        met += sum(priced.verdict is Verdict.WITHIN for priced in problem.realise(batch))
+    for batch in unguided_values(searched, "random", 0):
+        met += sum(priced.verdict is Verdict.WITHIN for priced in searched.realise(batch))
         seen += len(batch)
         if seen >= draws:
             break

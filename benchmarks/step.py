@@ -16,8 +16,9 @@ import subprocess
 import sys
 import time
 
+from benchmarks.models import CONSTRAINTS, best
 from benchmarks.table import markdown, number, publish
-from benchmarks.training import BATCH, BEST, SIDES, spec
+from benchmarks.training import BATCH, SIDES
 
 # Names of operations, by what they are for. The first that fits counts.
 _PARTS = {
@@ -32,7 +33,7 @@ _STEPS = 6
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks step", description=__doc__.splitlines()[0])
-    parser.add_argument("--constraints", default=",".join(BEST))
+    parser.add_argument("--constraints", default=",".join(CONSTRAINTS))
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.child:
@@ -59,6 +60,7 @@ def _measure(constraint: str) -> list[str]:
 
     from chansearch.cost import price_spec
     from chansearch.nets import build
+    from chansearch.report.cost import train_flops
     from chansearch.train.augment import augment, draw
     from chansearch.train.config import TrainConfig
     from chansearch.train.engine import noise
@@ -69,7 +71,7 @@ def _measure(constraint: str) -> list[str]:
     torch.set_num_threads(1)
     config = TrainConfig(batch_size=BATCH, device="cpu")
     bench = Workbench(noise(8 * BATCH, 32, 3, 10), config)
-    run = SeedRun(functools.partial(build, spec(constraint)), bench, seed=0)
+    run = SeedRun(functools.partial(build, best(constraint)), bench, seed=0)
     draws = draw(8 * BATCH, bench.augmentation, seed=0, epoch=1, device=bench.device)
 
     def seconds(work) -> float:
@@ -91,7 +93,7 @@ def _measure(constraint: str) -> list[str]:
     with torch.profiler.profile() as profile:
         for number_ in range(_STEPS):
             run.train_step(draws, number_, rate=0.01)
-    flops = price_spec(spec(constraint))["macs"] * 2 * 3 * BATCH / step
+    flops = train_flops(price_spec(best(constraint))["macs"], BATCH) / step
     *parts, rest = (f"{share:.0%}" for share in _shares(profile))
     whole = (number(BATCH / step), number(flops / 1e9), f"{flops / rate:.0%}")
     return [*whole, *parts, f"{prepared / step:.1%}", rest]

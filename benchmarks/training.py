@@ -16,17 +16,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.models import CONSTRAINTS, best
 from benchmarks.table import Spread, markdown, number, publish
 
-BEST = {  # Table 3, the best model of each constraint
-    "c1": "34-34-45-55-66",
-    "c2": "24-33-42-50-59-68-77-85-94",
-    "c3": "30-45-59-74-88-103-117-132-146",
-    "c4": "34-34-34-40-64-88-112-136-160-184-208-232-256",
-}
 BATCH = 128
 _FEWEST_STEPS = 2
 
@@ -54,7 +49,6 @@ class Side:
         return inherited | threads | chosen
 
 
-_ALL = ("c1", "c2", "c3", "c4")
 _ALLOCATOR = ("MALLOC",)
 SIDES = {
     "plain": Side(
@@ -62,7 +56,7 @@ SIDES = {
         processes=1,
         threads=2,
         plain=True,
-        constraints=_ALL,
+        constraints=CONSTRAINTS,
     ),
     "tensors": Side("images as tensors, augmented in batches, channels_last; two processes of one thread", pool=False),
     "allocator": Side("+ glibc keeps freed memory", pool=False, environment=_ALLOCATOR),
@@ -74,15 +68,10 @@ SIDES = {
         precision="auto",
         kernels="native",
         environment=("MALLOC", "GLIBC"),
-        constraints=_ALL,
+        constraints=CONSTRAINTS,
     ),
     "ours fp32": Side("ours in fp32", kernels="native", environment=("MALLOC", "GLIBC"), constraints=("c1", "c4")),
 }
-
-
-@dataclass
-class Measured:
-    rates: list[float] = field(default_factory=list)  # images/s of all processes together, a round each
 
 
 def main(arguments: list[str]) -> None:
@@ -90,7 +79,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--images", help="class folders of images, 32×32 or larger; default: random JPEGs")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=6.0, help="of one measurement")
-    parser.add_argument("--constraints", default=",".join(BEST))
+    parser.add_argument("--constraints", default=",".join(CONSTRAINTS))
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.child:
@@ -99,11 +88,12 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         images = options.images or _random_jpegs(Path(scratch))
         chosen = options.constraints.split(",")
-        results = {(name, side): Measured() for name in chosen for side in SIDES if name in SIDES[side].constraints}
+        # Images/s of all processes together, a round each.
+        results = {(name, side): [] for name in chosen for side in SIDES if name in SIDES[side].constraints}
         for _ in range(options.rounds):
-            for (name, side), measured in results.items():
-                measured.rates.append(_round(side, name, images, options.seconds))
-                print(f"{name} {side}: {measured.rates[-1]:.0f} images/s", file=sys.stderr, flush=True)
+            for (name, side), rates in results.items():
+                rates.append(_round(side, name, images, options.seconds))
+                print(f"{name} {side}: {rates[-1]:.0f} images/s", file=sys.stderr, flush=True)
     publish(
         "training",
         "Training: images a second",
@@ -113,11 +103,11 @@ def main(arguments: list[str]) -> None:
     )
 
 
-def _table(results: dict[tuple[str, str], Measured]) -> str:
+def _table(results: dict[tuple[str, str], list[float]]) -> str:
     rows = []
-    for (name, side), measured in results.items():
-        plain = Spread.of(results[name, "plain"].rates).median
-        spread = Spread.of(measured.rates)
+    for (name, side), rates in results.items():
+        plain = Spread.of(results[name, "plain"]).median
+        spread = Spread.of(rates)
         rows.append((name, SIDES[side].title, spread, f"{number(spread.median / plain)}×"))
     return markdown(("model", "side", "images/s", "of plain"), rows)
 
@@ -153,16 +143,6 @@ def _child(side: Side, constraint: str, images: str, seconds: float) -> None:
     print(done * BATCH / (time.perf_counter() - start))
 
 
-def spec(constraint: str):
-    """The best published model of a constraint, for ten classes."""
-    from chansearch.config import compose
-    from chansearch.search.plan import make_plan
-    from chansearch.space import parse_channels
-
-    skeleton = make_plan(compose([f"constraint={constraint}"]), classes=10).skeleton
-    return skeleton.with_channels(parse_channels(BEST[constraint]))
-
-
 def _plain_steps(constraint: str, images: str) -> Iterator[None]:
     """What a tutorial on CIFAR-sized images does."""
     import torch
@@ -179,7 +159,7 @@ def _plain_steps(constraint: str, images: str) -> Iterator[None]:
     ]
     folder = ImageFolder(images, transforms.Compose(recipe))
     loader = torch.utils.data.DataLoader(folder, BATCH, shuffle=True, num_workers=2, drop_last=True)
-    model = build(spec(constraint))
+    model = build(best(constraint))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
     while True:
         for batch, labels in loader:
@@ -203,7 +183,7 @@ def _our_steps(side: Side, constraint: str) -> Iterator[None]:
         seedrun.replace_average_pool = lambda model: None
     config = TrainConfig(precision=side.precision, kernels=side.kernels, batch_size=BATCH, device="cpu")
     bench = Workbench(noise(8 * BATCH, 32, 3, 10), config)
-    run = seedrun.SeedRun(functools.partial(build, spec(constraint)), bench, seed=0)
+    run = seedrun.SeedRun(functools.partial(build, best(constraint)), bench, seed=0)
     draws = draw(8 * BATCH, bench.augmentation, seed=0, epoch=1, device=bench.device)
     while True:
         for step in range(8):

@@ -78,11 +78,16 @@ def true_ranks(truth: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return 1 + (truth[rows][None, :] > truth[rows][:, None]).sum(axis=1)
 
 
+def _rank_of(truth: np.ndarray, draw: Draw) -> dict[int, int]:
+    """The true rank of each candidate of a draw, among these."""
+    return dict(zip(draw.candidates.tolist(), true_ranks(truth, draw.candidates).tolist(), strict=True))
+
+
 def found(replays: Sequence[Replay], drawn: Sequence[Draw], truth: np.ndarray) -> Found:
     """What each replay found; ``truth`` (n,) in percent."""
     ranks, regrets, until = [], [], []
     for replay, draw in zip(replays, drawn, strict=True):
-        rank_of = dict(zip(draw.candidates.tolist(), true_ranks(truth, draw.candidates).tolist(), strict=True))
+        rank_of = _rank_of(truth, draw)
         size = tenth_size(len(rank_of))
         until.append(next((step.spent for step in replay.steps if rank_of[step.incumbent] <= size), np.inf))
         ranks.append(rank_of[replay.winner])
@@ -149,7 +154,7 @@ def held_share(replays: Sequence[Replay], drawn: Sequence[Draw], truth: np.ndarr
     """Share of replays whose incumbent is in the true top tenth once so many seed-epochs are spent; like ``spent``."""
     held = np.zeros(len(spent))
     for replay, draw in zip(replays, drawn, strict=True):
-        ranks = dict(zip(draw.candidates.tolist(), true_ranks(truth, draw.candidates).tolist(), strict=True))
+        ranks = _rank_of(truth, draw)
         size = tenth_size(len(ranks))
         at = np.searchsorted([step.spent for step in replay.steps], spent, side="right")
         inside = np.array([False, *(ranks[step.incumbent] <= size for step in replay.steps)])

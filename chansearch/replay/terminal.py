@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Callable, Mapping
 
 from chansearch.replay.fidelity import Agreement, Reliability
@@ -11,9 +10,8 @@ from chansearch.replay.measures import Interval, Measures, tenth_size
 from chansearch.replay.rungs import asynchronous_rungs, synchronous_rungs
 from chansearch.replay.session import Replayed
 from chansearch.report.facts import rank_on
-from chansearch.report.plain import columns, printable
+from chansearch.report.plain import columns, printable, wrapped
 
-_WIDTH = 110
 _NEVER = "never"
 
 
@@ -21,7 +19,7 @@ def summary(replayed: Replayed) -> str:
     """What was replayed, what it cost, what it found, and how early epochs rank."""
     epochs = replayed.population.epochs
     parts = [
-        _wrapped(population_text(replayed)),
+        wrapped(population_text(replayed)),
         columns(cost_rows(replayed.by_test)),
         [
             f"the winner, by test_top1 after epoch {epochs}, mean over all seeds:",
@@ -32,7 +30,7 @@ def summary(replayed: Replayed) -> str:
             *columns(winner_rows(replayed.by_val)),
         ],
         ["how an epoch ranks the candidates against the last one:", *columns(agreement_rows(replayed))],
-        _wrapped(notes(replayed)),
+        wrapped(notes(replayed)),
     ]
     return "\n\n".join("\n".join(lines) for lines in parts)
 
@@ -167,7 +165,3 @@ def _times(interval: Interval) -> str:
     if not math.isfinite(interval.value) or interval.value == 0:
         return "–"
     return f"{interval.value:.1f}x [{_number(interval.low, 1)}, {_number(interval.high, 1)}]"
-
-
-def _wrapped(sentences: list[str]) -> list[str]:
-    return [line for sentence in sentences for line in textwrap.wrap(sentence, _WIDTH, subsequent_indent="  ")]

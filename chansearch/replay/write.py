@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from chansearch.replay.measures import Interval
 from chansearch.replay.session import Options, Replayed, replay_run
 from chansearch.report.terminal import files_text
 from chansearch.report.write import write_figures
-from chansearch.search.rundir import RunDirectory, write_aside
+from chansearch.search.rundir import RunDirectory, csv_text, write_aside
 
 
 def write_replay(run: RunDirectory, options: Options) -> str:
@@ -27,8 +25,8 @@ def write_replay(run: RunDirectory, options: Options) -> str:
         _check_writable(run)
     replayed = replay_run(run, options)
     with _writing(run):
-        write_aside(run.replay_file, _to_csv(measure_rows(replayed)))
-        write_aside(run.epochs_file, _to_csv(agreement_rows(replayed)))
+        for file, rows in ((run.replay_file, measure_rows(replayed)), (run.epochs_file, agreement_rows(replayed))):
+            write_aside(file, csv_text(rows[0], rows))
         figures = {"replay": draw_replay(replayed), "epochs": draw_epochs(replayed)}
         _, files = write_figures(run.figures, figures)
     return "\n\n".join([terminal.summary(replayed), files_text([run.replay_file, run.epochs_file, *files])])
@@ -62,14 +60,6 @@ def _flat(values: Mapping[str, object]) -> dict[str, object]:
         else:
             flat[key] = value
     return flat
-
-
-def _to_csv(rows: Sequence[Mapping[str, object]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
 
 
 def _check_writable(run: RunDirectory) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from chansearch.report.analysis import Analysis
 from chansearch.report.distribution import line_r2_interval
 from chansearch.report.quantities import LINE_R2, QUANTITIES, TEST_TOP1
@@ -33,15 +30,6 @@ def decile_rows(analysis: Analysis) -> list[dict[str, str | int | float]]:
     """
     populations = {"all": analysis.tenths} | {origin.value: rows for origin, rows in analysis.tenths_by_origin.items()}
     return [_row(origin, row) for origin, rows in populations.items() for row in rows]
-
-
-def to_csv(rows: list[dict]) -> str:
-    """The file's text, header first; without rows only the header."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
 
 
 def _row(origin: str, row: TenthRow) -> dict[str, str | int | float]:

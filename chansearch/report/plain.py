@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
+
+_WIDTH = 110
 
 
 def printable(text: str) -> str:
     """Without the control characters that would move a cursor, colour a terminal or break an SVG."""
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def wrapped(sentences: Sequence[str]) -> list[str]:
+    """Sentences as lines, each sentence on lines of its own."""
+    return [line for sentence in sentences for line in textwrap.wrap(sentence, _WIDTH, subsequent_indent="  ")]
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -7,8 +7,6 @@ search, so what was peculiar to those images does not fall back.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import statistics
 from collections.abc import Iterable, Sequence
@@ -18,7 +16,7 @@ from typing import NamedTuple
 from scipy.stats import norm, t
 
 from chansearch.report.plain import columns
-from chansearch.search.rundir import RunDirectory, write_aside
+from chansearch.search.rundir import RunDirectory, csv_text, write_aside
 from chansearch.space import format_channels
 
 CONFIDENCE = 0.95
@@ -238,11 +236,7 @@ def confirm_rows(judgement: Judgement) -> list[dict[str, str | int | float]]:
 
 def write_confirm(run: RunDirectory, judgement: Judgement) -> None:
     """Write ``confirm.csv`` of the run."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, CONFIRM_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(confirm_rows(judgement))
-    write_aside(run.confirm_file, buffer.getvalue())
+    write_aside(run.confirm_file, csv_text(CONFIRM_COLUMNS, confirm_rows(judgement)))
 
 
 def summarise(judgement: Judgement) -> str:

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from chansearch.report import cost_text, findings
 from chansearch.report.analysis import Analysis
-from chansearch.report.plain import columns, printable
+from chansearch.report.plain import columns, printable, wrapped
 from chansearch.report.published import SOURCE
 from chansearch.report.quantities import LINE_R2, MACS, PARAMS, TEST_TOP1, Quantity
 from chansearch.report.tenths import TenthRow
-
-_WIDTH = 110
 
 
 def summary(analysis: Analysis) -> str:
     """Tenths, gaps, linearity, best and worst of one run, without the paths of its files."""
     lines = [f"run {analysis.name}"]
-    lines += _wrapped(findings.population(analysis))
+    lines += wrapped(findings.population(analysis))
     if analysis.tenths:
         lines += ["", *_table(analysis), ""]
         lines.append(f"best   {findings.candidate_text(analysis.ranked[0])}")
         lines += [f"worst  {findings.candidate_text(analysis.ranked[-1])}", ""]
-        lines += _wrapped(findings.gaps(analysis) + findings.linearity(analysis))
-    lines += _wrapped([findings.images(analysis)])
+        lines += wrapped(findings.gaps(analysis) + findings.linearity(analysis))
+    lines += wrapped([findings.images(analysis)])
     lines += _cost(analysis)
     return "\n".join(lines)
 
@@ -52,11 +49,11 @@ def _table(analysis: Analysis) -> list[str]:
 
 
 def _cost(analysis: Analysis) -> list[str]:
-    sentences = _wrapped(cost_text.sentences(analysis))
+    sentences = wrapped(cost_text.sentences(analysis))
     if not analysis.cost:
         return sentences
     table = columns([cost_text.HEADINGS, *cost_text.rows(analysis.cost)])
-    return ["", *table, "", *sentences, *_wrapped([cost_text.LEFT_OUT])]
+    return ["", *table, "", *sentences, *wrapped([cost_text.LEFT_OUT])]
 
 
 def _row(analysis: Analysis, row: TenthRow, of: str = "") -> list[str]:
@@ -69,7 +66,3 @@ def _row(analysis: Analysis, row: TenthRow, of: str = "") -> list[str]:
 
 def _shown(analysis: Analysis) -> tuple[Quantity, ...]:
     return analysis.ranking, TEST_TOP1, PARAMS, MACS, LINE_R2
-
-
-def _wrapped(sentences: Sequence[str]) -> list[str]:
-    return [line for sentence in sentences for line in textwrap.wrap(sentence, _WIDTH, subsequent_indent="  ")]

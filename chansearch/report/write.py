@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from chansearch.errors import UserError
 from chansearch.report import canvas, page, terminal
 from chansearch.report.analysis import Analysis, analyse
-from chansearch.report.deciles import decile_rows, to_csv
+from chansearch.report.deciles import COLUMNS, decile_rows
 from chansearch.report.figure_accuracy import draw_accuracy
 from chansearch.report.figure_channels import draw_channels
 from chansearch.report.figure_compare import draw_compare
 from chansearch.report.figure_curves import draw_curves
 from chansearch.report.figure_edf import draw_edf
 from chansearch.report.figure_linearity import draw_linearity
-from chansearch.search.rundir import RunDirectory, write_aside
+from chansearch.search.rundir import RunDirectory, csv_text, write_aside
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,7 +88,7 @@ def combined_folder(runs: Sequence[RunDirectory]) -> Path:
 
 def _write_run(analysis: Analysis) -> list[Path]:
     run = analysis.run
-    write_aside(run.deciles_file, to_csv(decile_rows(analysis)))
+    write_aside(run.deciles_file, csv_text(COLUMNS, decile_rows(analysis)))
     drawn = {name: draw(analysis) for name, draw in RUN_FIGURES.items()}
     svgs, files = write_figures(run.figures, drawn)
     write_aside(run.page_file, page.run_page(analysis, svgs))

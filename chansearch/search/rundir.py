@@ -204,11 +204,7 @@ class RunDirectory:
 
     def write_sessions(self, sessions: Sequence[SessionTime]) -> None:
         """All sessions so far, the present one last."""
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, SESSION_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(dataclasses.asdict(session) for session in sessions)
-        write_aside(self.sessions_file, buffer.getvalue())
+        write_aside(self.sessions_file, csv_text(SESSION_COLUMNS, map(dataclasses.asdict, sessions)))
 
     def sessions(self) -> list[SessionTime]:
         """The sessions in which a candidate ended, first to last; none in a run of an earlier version."""
@@ -239,6 +235,15 @@ def write_aside(path: Path, content: str | bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
+
+
+def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """A whole table, header first; without rows only the header."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
 
 
 def _append(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:

@@ -51,19 +51,23 @@ class Stride2Depthwise(nn.Module):
             return _Convolve.apply(x, weight)
 
 
-def is_replaceable(module: nn.Module) -> bool:
-    """A plain depthwise nn.Conv2d of stride 2 with a square odd kernel, padding half of it, no bias, no dilation."""
+def is_plain_depthwise(module: nn.Module) -> bool:
+    """A depthwise nn.Conv2d with a square odd kernel, padding half of it with zeros, no bias, no dilation."""
     if type(module) is not nn.Conv2d or module.bias is not None or module.padding_mode != "zeros":
         return False
     (kernel, kernel_width), channels = module.kernel_size, module.in_channels
     return (
         module.groups == channels == module.out_channels
-        and module.stride == (2, 2)
         and module.dilation == (1, 1)
         and kernel == kernel_width
         and kernel % 2 == 1
         and module.padding == (kernel // 2, kernel // 2)
     )
+
+
+def is_replaceable(module: nn.Module) -> bool:
+    """A plain depthwise convolution of stride 2."""
+    return is_plain_depthwise(module) and module.stride == (2, 2)
 
 
 def replace_strided_depthwise(model: nn.Module) -> None:

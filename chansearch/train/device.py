@@ -1,12 +1,11 @@
 """From ``train.device``, ``train.precision`` and ``train.kernels`` to what torch runs on."""
 
-from pathlib import Path
-
 import torch
 
 from chansearch.errors import UserError
 from chansearch.train.config import TrainConfig
 from chansearch.train.native.library import Unavailable, load
+from chansearch.train.processor import instructions
 
 
 def resolve_device(name: str) -> torch.device:
@@ -68,8 +67,5 @@ def _why_not_native(device: torch.device) -> str | None:
 
 def _cpu_has_bf16() -> bool:
     """Whether this CPU multiplies bfloat16 in hardware; without that, bfloat16 is emulated and slower than float32."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:  # not Linux
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    known = instructions()
+    return "avx512_bf16" in known or "amx_bf16" in known

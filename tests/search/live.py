@@ -178,3 +178,25 @@ def whole_lines(file: Path) -> bytes:
     """The file without a torn last line."""
     data = file.read_bytes()
     return data[: data.rfind(b"\n") + 1]
+
+
+class Life:
+    """A search that is interrupted, in chapters: what each left behind."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.run = RunDirectory(folder / "results" / name)
+        self.kept: list[bytes] = []  # candidates.csv after each chapter
+        self.curves: list[bytes] = []
+        self.codes: list[int] = []
+        self.out: list[str] = []
+        self.err: list[str] = []
+        self.left_over: set[int] = set()  # processes after a Ctrl-C
+        self.victim = -1  # the candidate whose worker was killed
+
+    def note(self, process: Process, code: int) -> None:
+        self.kept.append(whole_lines(self.run.candidates_file))
+        self.curves.append(whole_lines(self.run.curves_file))
+        self.codes.append(code)
+        self.out.append(process.out)
+        self.err.append(process.err)

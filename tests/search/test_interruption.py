@@ -8,35 +8,12 @@ import pytest
 
 from chansearch.report.cost import cost_of
 from chansearch.search.propose import Proposer
-from chansearch.search.rundir import RunDirectory
-from tests.search.live import TINY, Process, rows, whole_lines
+from tests.search.live import TINY, Life, Process, rows, whole_lines
 from tests.search.problems import problem, take
 
 CANDIDATES = 10
 EPOCHS = 60  # a second or two of training: less would be over before it could be interrupted
 pytestmark = pytest.mark.slow
-
-
-class Life:
-    """What each chapter left behind."""
-
-    def __init__(self, folder) -> None:
-        self.folder = folder
-        self.run = RunDirectory(folder / "results" / "hard-life")
-        self.kept: list[bytes] = []  # candidates.csv after each chapter
-        self.curves: list[bytes] = []
-        self.codes: list[int] = []
-        self.out: list[str] = []
-        self.err: list[str] = []
-        self.left_over: set[int] = set()
-        self.victim = ""
-
-    def note(self, process: Process, code: int) -> None:
-        self.kept.append(whole_lines(self.run.candidates_file))
-        self.curves.append(whole_lines(self.run.curves_file))
-        self.codes.append(code)
-        self.out.append(process.out)
-        self.err.append(process.err)
 
 
 def _kill_a_worker(process: Process) -> str:
@@ -55,7 +32,7 @@ def _kill_a_worker(process: Process) -> str:
 
 @pytest.fixture(scope="module")
 def life(tmp_path_factory) -> Life:
-    life = Life(tmp_path_factory.mktemp("life"))
+    life = Life(tmp_path_factory.mktemp("life"), "hard-life")
     run = life.run
 
     settings = (f"search.candidates={CANDIDATES}", f"train.epochs={EPOCHS}", "train.patience=null", "name=hard-life")
@@ -70,7 +47,7 @@ def life(tmp_path_factory) -> Life:
     life.note(second, -signal.SIGKILL)
 
     third = Process("resume", "results/hard-life", cwd=life.folder)
-    life.victim = _kill_a_worker(third)
+    life.victim = int(_kill_a_worker(third)[:4])
     life.note(third, third.wait())
     return life
 
@@ -129,7 +106,7 @@ def test_every_candidate_has_its_whole_curve(life):
 def test_a_candidate_whose_worker_died_is_trained_again(life):
     """Only it: retries are counted where they happen."""
     retries = {record.candidate.number: record.outcome.retries for record in life.run.records()}
-    assert retries == {number: int(number == int(life.victim[:4])) for number in range(CANDIDATES)}
+    assert retries == {number: int(number == life.victim) for number in range(CANDIDATES)}
 
 
 def test_the_candidates_are_those_of_an_unbroken_search(life):

@@ -12,7 +12,7 @@ from chansearch.search.candidate import State, ranked
 from chansearch.search.contenders import contenders
 from chansearch.search.rundir import RunDirectory
 from chansearch.space import format_channels
-from tests.search.live import TINY, Process, rows, search, whole_lines
+from tests.search.live import TINY, Life, Process, rows, search
 
 pytestmark = pytest.mark.slow
 CANDIDATES, CONTENDERS, SEEDS = 4, 2, 3
@@ -27,28 +27,9 @@ SETTINGS = (
 )
 
 
-class Life:
-    """What each chapter left behind."""
-
-    def __init__(self, folder) -> None:
-        self.folder = folder
-        self.run = RunDirectory(folder / "results" / "life")
-        self.kept: list[bytes] = []  # candidates.csv after each chapter
-        self.curves: list[bytes] = []
-        self.out: list[str] = []
-        self.codes: list[int] = []
-        self.victim = -1
-
-    def note(self, process: Process, code: int) -> None:
-        self.kept.append(whole_lines(self.run.candidates_file))
-        self.curves.append(whole_lines(self.run.curves_file))
-        self.out.append(process.out)
-        self.codes.append(code)
-
-
 @pytest.fixture(scope="module")
 def life(tmp_path_factory) -> Life:
-    life = Life(tmp_path_factory.mktemp("life"))
+    life = Life(tmp_path_factory.mktemp("life"), "life")
     run = life.run
 
     settings = (*SETTINGS, f"train.epochs={EPOCHS}", "search.retries=0", "name=life")

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from chansearch.train.config import user_cache
+from chansearch.train.processor import instructions
 
 _SOURCE = Path(__file__).with_name("kernels.cpp")
 _FLAGS = (
@@ -67,7 +68,7 @@ def _compiled() -> Path:
     if compiler is None:
         raise Unavailable(f"no C++ compiler: {named or ', '.join(_COMPILERS)} not found")
     # One home folder may serve machines with different processors, and -march=native suits one of them.
-    made_of = "\n".join([compiler, *_FLAGS, platform.machine(), _processor()])
+    made_of = "\n".join([compiler, *_FLAGS, platform.machine(), instructions()])
     digest = hashlib.sha256(made_of.encode() + _SOURCE.read_bytes()).hexdigest()[:16]
     path = user_cache() / "kernels" / f"{digest}.so"
     if not path.is_file():
@@ -89,12 +90,3 @@ def _compile(compiler: str, path: Path) -> None:
         raise Unavailable(f"{compiler} failed: {said}") from None
     except (OSError, subprocess.SubprocessError) as error:
         raise Unavailable(f"{path} cannot be made: {error}") from None
-
-
-def _processor() -> str:
-    """What tells processors apart: Linux's list of their instructions."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), "")

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from chansearch.nets.network import ConvBnAct, InvertedBottleneck
+from chansearch.train.depthwise import is_plain_depthwise
 from chansearch.train.native.operations import (
     ACTIVATIONS,
     BatchNormAct,
@@ -67,17 +68,9 @@ def use_native(model: nn.Module) -> None:
             module.bn = FusedBatchNormAct(module.bn, activation or "identity")
             if activation:
                 module.act = nn.Identity()
-            if is_depthwise3x3(module.conv):
+            if _has_kernel(module.conv):
                 module.conv = NativeDepthwise(module.conv)
 
 
-def is_depthwise3x3(conv: nn.Conv2d) -> bool:
-    """Of stride 1 or 2, as the blocks of all networks here have it."""
-    return (
-        conv.groups == conv.in_channels == conv.out_channels
-        and conv.kernel_size == (3, 3)
-        and conv.padding == (1, 1)
-        and conv.stride in ((1, 1), (2, 2))
-        and conv.dilation == (1, 1)
-        and conv.bias is None
-    )
+def _has_kernel(conv: nn.Conv2d) -> bool:
+    return is_plain_depthwise(conv) and conv.kernel_size == (3, 3) and conv.stride in ((1, 1), (2, 2))
