@@ -30,6 +30,7 @@ class SkeletonConfig:
     stem_channels: int = 32
     stem_stride: int = 1
     head_channels: int = 1280  # of the 1×1 convolution before the classifier
+    extra_channels: int | None = None  # of a further layer between pooling and classifier (ReXNet-lite); null: none
     input_size: int = 32  # side of the images in pixels
     in_channels: int = 3  # 3: RGB, 1: grey
     se_reduction: int | None = None  # squeeze-and-excitation by this factor; null: none
@@ -38,6 +39,7 @@ class SkeletonConfig:
     depthwise_activation: str = "relu6"
     stem_activation: str = "relu6"
     head_activation: str = "relu6"
+    projection_activation: str = "identity"  # after the projection: ReXNet (plain), which has no shortcuts
     shortcut: str = "padded"  # padded (ReXNet), identity (MobileNetV2) or none
     dropout: float = 0.0  # before the classifier
     drop_path: float = 0.0  # stochastic depth of the last block

@@ -92,6 +92,12 @@ def price(skeleton: NetworkSpec, channels: np.ndarray, *, count_classifier: bool
     activations += head * area
     peak = np.maximum(peak, (c_in + head) * area)
     peak = np.maximum(peak, head * area + head)
+    if (extra := skeleton.extra_channels) is not None:
+        params += extra * (head + 3)
+        macs += head * extra
+        activations += extra
+        peak = np.maximum(peak, head + extra)
+        head = extra
     if count_classifier:
         params += (head + 1) * skeleton.classes
         macs += head * skeleton.classes

@@ -84,7 +84,7 @@ class InvertedBottleneck(nn.Module):
         self.conv_dw = ConvBnAct(hidden, hidden, 3, stride=spec.strides[block - 1], groups=hidden)
         self.se = SqueezeExcite(hidden, spec.se_width(hidden)) if spec.has_se(block) else None
         self.act_dw = _ACTIVATIONS[spec.depthwise_activation]()
-        self.conv_pwl = ConvBnAct(hidden, c_out, 1)
+        self.conv_pwl = ConvBnAct(hidden, c_out, 1, spec.projection_activation)
         # Linear decay rule: the first block is never dropped, the last one with the full probability.
         probability = spec.drop_path * (block - 1) / max(spec.blocks - 1, 1)
         self.drop_path = DropPath(probability) if probability > 0 and self.shortcut_channels else None
@@ -112,17 +112,35 @@ class GlobalAveragePool(nn.Module):
         return x.mean((2, 3))
 
 
-class ClassifierHead(nn.Module):
-    """Global average pool, dropout, linear layer."""
+class LinearBnAct(nn.Module):
+    """Linear layer with bias, BatchNorm, activation: the last layer before ReXNet-lite's classifier."""
 
-    def __init__(self, channels: int, classes: int, dropout: float) -> None:
+    def __init__(self, c_in: int, c_out: int, activation: str) -> None:
         super().__init__()
-        self.pool = GlobalAveragePool()
-        self.drop = nn.Dropout(dropout)
-        self.fc = nn.Linear(channels, classes)
+        self.fc = nn.Linear(c_in, c_out)
+        self.bn = nn.BatchNorm1d(c_out)
+        self.act = _ACTIVATIONS[activation]()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.drop(self.pool(x)))
+        return self.act(self.bn(self.fc(x)))
+
+
+class ClassifierHead(nn.Module):
+    """Global average pool, the extra layer if there is one, dropout, linear layer."""
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.pool = GlobalAveragePool()
+        extra = spec.extra_channels
+        self.extra = LinearBnAct(spec.head_channels, extra, spec.head_activation) if extra is not None else None
+        self.drop = nn.Dropout(spec.dropout)
+        self.fc = nn.Linear(spec.head_channels if extra is None else extra, spec.classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pool(x)
+        if self.extra is not None:
+            x = self.extra(x)
+        return self.fc(self.drop(x))
 
 
 class Network(nn.Module):
@@ -135,7 +153,7 @@ class Network(nn.Module):
         blocks = [InvertedBottleneck(spec, block) for block in range(1, spec.blocks + 1)]
         head = ConvBnAct(spec.channels[-1], spec.head_channels, 1, spec.head_activation)
         self.features = nn.Sequential(*blocks, head)
-        self.head = ClassifierHead(spec.head_channels, spec.classes, spec.dropout)
+        self.head = ClassifierHead(spec)
         self.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:

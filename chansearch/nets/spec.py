@@ -13,6 +13,15 @@ from chansearch.errors import UserError
 # Linear and the seven nonlinearities of the paper's layer study (Figure 1).
 ACTIVATIONS = ("identity", "relu6", "relu", "leaky_relu", "elu", "softplus", "hardswish", "silu")
 
+# The fields of ``NetworkSpec`` that name one of them.
+ACTIVATION_PLACES = (
+    "activation",
+    "depthwise_activation",
+    "projection_activation",
+    "stem_activation",
+    "head_activation",
+)
+
 # Beyond this a count is a slip of the pen, and its square would leave 64 bits.
 _MOST = 10**6
 
@@ -28,7 +37,9 @@ class NetworkSpec:
     ``channels``, ``strides`` and ``expansions`` have one entry a block; an expansion of 1 means no expansion
     convolution (MB1). Squeeze-and-excitation sits behind the depthwise convolution of block ``se_from`` (counted from
     1) and later ones, squeezed by ``se_reduction``; ``None`` means none. ``divisor`` rounds the squeezed width.
-    ``input_size`` is the side of the square input in pixels.
+    ``projection_activation`` follows the projection: none but in networks without shortcuts, such as ReXNet (plain).
+    ``extra_channels`` is a linear layer with BatchNorm and the head's activation between pooling and classifier
+    (ReXNet-lite); ``None`` means none. ``input_size`` is the side of the square input in pixels.
 
     Raises ``UserError`` naming the key where a value is out of range.
     """
@@ -39,6 +50,7 @@ class NetworkSpec:
     stem_channels: int = 32
     stem_stride: int = 1
     head_channels: int = 1280
+    extra_channels: int | None = None
     classes: int = 10
     input_size: int = 32
     in_channels: int = 3
@@ -49,6 +61,7 @@ class NetworkSpec:
     depthwise_activation: str = "relu6"
     stem_activation: str = "relu6"
     head_activation: str = "relu6"
+    projection_activation: str = "identity"
     shortcut: str = "padded"
     dropout: float = 0.0
     drop_path: float = 0.0
@@ -64,9 +77,10 @@ class NetworkSpec:
         for key in ("stem_channels", "stem_stride", "head_channels", "classes", "input_size", "in_channels", "divisor"):
             self._check_whole(key, getattr(self, key))
         self._check_whole("se_from", self.se_from)
-        if self.se_reduction is not None:
-            self._check_whole("se_reduction", self.se_reduction)
-        for key in ("activation", "depthwise_activation", "stem_activation", "head_activation"):
+        for key in ("se_reduction", "extra_channels"):
+            if getattr(self, key) is not None:
+                self._check_whole(key, getattr(self, key))
+        for key in ACTIVATION_PLACES:
             if getattr(self, key) not in ACTIVATIONS:
                 raise UserError(f"{key}: {getattr(self, key)!r} is unknown; allowed: {', '.join(ACTIVATIONS)}")
         if self.shortcut not in SHORTCUTS:

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from chansearch.nets import ACTIVATIONS, NetworkSpec, build
+from chansearch.nets.spec import ACTIVATION_PLACES
 from tests.nets.specs import draw_spec
 
 SPEC = NetworkSpec(
@@ -41,7 +42,9 @@ def test_forward_of_any_size(size):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_training_reaches_every_weight(seed):
-    spec = dataclasses.replace(draw_spec(seed), drop_path=0.0, dropout=0.0, input_size=16, head_channels=40, classes=10)
+    spec = dataclasses.replace(
+        draw_spec(seed), drop_path=0.0, dropout=0.0, input_size=16, head_channels=40, extra_channels=None, classes=10
+    )
     torch.manual_seed(seed)
     network = build(spec).train()
     F.cross_entropy(network(torch.randn(8, spec.in_channels, 16, 16)), torch.arange(8)).backward()
@@ -61,17 +64,14 @@ def test_in_place_activations_leave_gradients_right(activation):
         head_channels=6,
         classes=3,
         se_reduction=2,
-        **dict.fromkeys(_PLACES, activation),
+        **dict.fromkeys(ACTIVATION_PLACES, activation),
     )
     torch.manual_seed(0)
     network = build(spec).double().eval()
     assert torch.autograd.gradcheck(network, torch.randn(1, 3, 4, 4, dtype=torch.float64, requires_grad=True))
 
 
-_PLACES = ("activation", "depthwise_activation", "stem_activation", "head_activation")
-
-
-@pytest.mark.parametrize("place", _PLACES)
+@pytest.mark.parametrize("place", ACTIVATION_PLACES)
 def test_every_activation_is_another_network(place):
     images = 8 * torch.randn(2, 3, 9, 9, generator=torch.Generator().manual_seed(0))
     outputs = {}

@@ -1,59 +1,16 @@
-"""The command line: the only room that reads it. Imports nothing heavy until a command needs it.
-
-Exit codes: 0 done, 2 a user's mistake (one line on standard error), 130 stopped by Ctrl-C.
-"""
+"""Commands around a search: search, resume, report, confirm, replay."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 
-from chansearch._version import __version__
 from chansearch.errors import UserError
 
 
-class _Parser(argparse.ArgumentParser):
-    """One line for a mistake, not the whole usage."""
-
-    def error(self, message: str) -> None:
-        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit code."""
-    parser = _make_parser()
-    given, rest = parser.parse_known_args(arguments)
-    try:
-        takes_settings = hasattr(given, "overrides")
-        unknown = [word for word in rest if word.startswith("-") or not takes_settings]
-        if unknown:
-            raise UserError(f"{unknown[0]!r} is no option of {given.command}; see `chansearch {given.command} --help`")
-        if takes_settings:
-            given.overrides += rest  # those that stand behind an option
-        return given.run(given) or 0
-    except UserError as error:
-        print(f"chansearch: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # `chansearch cost … | head`
-        sys.stderr.close()
-        return 0
-    except OSError as error:  # a full disk in mid-search, for one: the run directory holds what was recorded
-        print(f"chansearch: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
-        return 2
-
-
-def _make_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="chansearch",
-        description="Search channel configurations of light networks under a Params and MACs budget.",
-    )
-    parser.add_argument("--version", action="version", version=f"chansearch {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
+def add(commands: argparse._SubParsersAction) -> None:
+    """The parsers of this module's commands."""
     search = commands.add_parser(
         "search",
         help="search under a budget: chansearch search constraint=c2 data=cifar10",
@@ -95,25 +52,6 @@ def _make_parser() -> argparse.ArgumentParser:
     _add_replay_options(replay)
     replay.set_defaults(run=_replay)
 
-    export = commands.add_parser(
-        "export",
-        help="write the YAML of a full ReXNet from a searched shape: chansearch export --top 1 > rexnet_custom.yaml",
-    )
-    _add_export_options(export)
-    export.set_defaults(run=_export)
-
-    build = commands.add_parser("build", help="print a network block by block with its costs, and run it once")
-    build.add_argument("network", metavar="NETWORK", help="a YAML file from `chansearch export`, or a name: rexnet_100")
-    build.set_defaults(run=_build)
-
-    cost = commands.add_parser("cost", help="price a configuration: chansearch cost 34-34-45-55-66 constraint=c1")
-    cost.add_argument("channels", metavar="CHANNELS", help="34-34-45-55-66, a YAML file, or a name: rexnet_100")
-    cost.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="constraint=c1 (the default), …")
-    cost.add_argument("--config-dir", "-cd", metavar="DIR", help="a folder of your own groups")
-    cost.add_argument("--json", action="store_true", help="machine-readable")
-    cost.set_defaults(run=_cost)
-    return parser
-
 
 def _add_replay_options(replay: argparse.ArgumentParser) -> None:
     replay.add_argument("run_directory", nargs="?", metavar="RUN", help="results/RUN (default: the latest)")
@@ -139,30 +77,6 @@ def _replay_help() -> str:
     from chansearch.replay.names import STRATEGY_NAMES
 
     return "\n".join(["strategies:", *(f"  {name:<19} {line}" for name, line in STRATEGY_NAMES.items())])
-
-
-def _add_export_options(export: argparse.ArgumentParser) -> None:
-    export.add_argument("--run", dest="run_directory", metavar="RUN", help="results/RUN (default: the latest)")
-    export.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
-    export.add_argument("--top", type=int, default=1, metavar="N", help="the N-th best candidate (default: 1)")
-    export.add_argument("--channels", metavar="24-33-…", help="this configuration instead of a run's")
-    export.add_argument(
-        "--as",
-        dest="form",
-        choices=("rexnet", "searched"),
-        default="rexnet",
-        help="the full network, or the small one searched",
-    )
-    export.add_argument("--params", metavar="4.8M", help="budget of the full network (default: ReXNet ×1.0's)")
-    export.add_argument("--macs", "--flops", dest="macs", metavar="400M", help="budget in MACs (the paper's FLOPs)")
-    export.add_argument("--input-size", type=int, metavar="PIXELS", help="default: 224")
-    export.add_argument("--classes", type=int, metavar="N", help="default: 1000")
-    export.add_argument("--divisor", type=int, metavar="N", help="channels are multiples of it (default: 1)")
-    export.add_argument("--se", metavar="N|none", help="squeeze-and-excitation by N, or none (default: 12)")
-    export.add_argument("--activation", metavar="NAME", help="after the expansion, in stem and head (default: silu)")
-    export.add_argument(
-        "--depthwise-activation", metavar="NAME", help="after the depthwise convolution (default: relu6)"
-    )
 
 
 def _search_help() -> str:
@@ -280,48 +194,4 @@ def _replay(given: argparse.Namespace) -> int:
 
     schedule = Schedule(given.grace, given.reduction, given.contenders)
     print(write_replay(run, Options(names, given.replays, given.seed, given.candidates, schedule)))
-    return 0
-
-
-def _export(given: argparse.Namespace) -> int:
-    import dataclasses
-
-    from chansearch.export import ExportOptions, export_document, to_yaml
-
-    options = {field.name: getattr(given, field.name) for field in dataclasses.fields(ExportOptions)}
-    sys.stdout.write(to_yaml(export_document(ExportOptions(**options))))
-    return 0
-
-
-def _build(given: argparse.Namespace) -> int:
-    from chansearch.cost.describe import describe_network
-    from chansearch.nets.files import resolve_network
-
-    print(describe_network(resolve_network(given.network)))
-    return 0
-
-
-def _cost(given: argparse.Namespace) -> int:
-    from chansearch.config import compose
-    from chansearch.nets.files import resolve_network
-    from chansearch.search.plan import make_plan
-    from chansearch.search.session import class_count
-    from chansearch.space import parse_channels
-
-    if given.channels[:1].isdigit():
-        config = compose(given.overrides, given.config_dir)
-        problem = make_plan(config, class_count(config)).problem
-        channels = parse_channels(given.channels)
-        if len(channels) != problem.skeleton.blocks:
-            raise UserError(
-                f"channels: {given.channels!r} has {len(channels)} blocks; constraint={config.constraint.name} "
-                f"has {problem.skeleton.blocks}"
-            )
-        spec, budget = problem.skeleton.with_channels(channels), problem.budget
-    else:
-        spec, budget = resolve_network(given.channels), None
-    from chansearch.cost.describe import cost_facts, cost_text
-
-    facts = cost_facts(spec, budget)
-    print(json.dumps(facts, indent=2) if given.json else cost_text(facts))
     return 0

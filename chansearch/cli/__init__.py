@@ -1,0 +1,59 @@
+"""The command line: the only room that reads it. Imports nothing heavy until a command needs it.
+
+Exit codes: 0 done, 2 a user's mistake (one line on standard error), 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from chansearch._version import __version__
+from chansearch.cli import networks, searching
+from chansearch.errors import UserError
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for a mistake, not the whole usage."""
+
+    def error(self, message: str) -> None:
+        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit code."""
+    parser = _make_parser()
+    given, rest = parser.parse_known_args(arguments)
+    try:
+        takes_settings = hasattr(given, "overrides")
+        unknown = [word for word in rest if word.startswith("-") or not takes_settings]
+        if unknown:
+            raise UserError(f"{unknown[0]!r} is no option of {given.command}; see `chansearch {given.command} --help`")
+        if takes_settings:
+            given.overrides += rest  # those that stand behind an option
+        return given.run(given) or 0
+    except UserError as error:
+        print(f"chansearch: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `chansearch cost … | head`
+        sys.stderr.close()
+        return 0
+    except OSError as error:  # a full disk in mid-search, for one: the run directory holds what was recorded
+        print(f"chansearch: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="chansearch",
+        description="Search channel configurations of light networks under a Params and MACs budget.",
+    )
+    parser.add_argument("--version", action="version", version=f"chansearch {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    searching.add(commands)
+    networks.add(commands)
+    return parser
