@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     }
     aside = path.with_name(path.name + ".part")
     torch.save(data, aside)
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
