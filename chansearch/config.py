@@ -6,7 +6,6 @@ The schema is plain dataclasses and costs nothing to import; Hydra is imported w
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import itertools
 import re
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from chansearch.errors import UserError
+from chansearch.errors import UserError, did_you_mean
 from chansearch.train.config import DataConfig, TrainConfig
 
 
@@ -283,17 +282,12 @@ def _check_key(override: str, config_dir: str | None) -> None:
         for choice in value.split(","):
             if choice.strip("'\" ") not in known_groups[key]:
                 raise UserError(
-                    f"{key}: {choice!r} is unknown{_nearest(choice, known_groups[key])}; "
+                    f"{key}: {choice!r} is unknown{did_you_mean(choice, known_groups[key])}; "
                     f"allowed: {', '.join(known_groups[key])}"
                 )
     elif not key.startswith("hydra.") and key.lstrip("+~") not in known_groups.keys() | _known_keys():
         candidates = [*known_groups, *_known_keys()]
-        raise UserError(f"{key}: unknown key{_nearest(key, candidates)}; see `chansearch search --help`")
-
-
-def _nearest(word: str, words: Sequence[str]) -> str:
-    found = difflib.get_close_matches(word, words, n=1)
-    return f" (did you mean {found[0]}?)" if found else ""
+        raise UserError(f"{key}: unknown key{did_you_mean(key, candidates)}; see `chansearch search --help`")
 
 
 def _first_line(error: Exception) -> str:

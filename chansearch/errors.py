@@ -4,6 +4,17 @@ Everything raised on purpose for a user's mistake is a ``UserError``: the comman
 with code 2, without a traceback.
 """
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(ValueError):
     """One clear line: the key, the value, and what is allowed."""
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """`` (did you mean …?)`` for the likeliest of ``words``, or nothing where none is near."""
+    found = difflib.get_close_matches(word, list(words), n=1)
+    return f" (did you mean {found[0]}?)" if found else ""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +64,27 @@ def read_tensors(path: str | Path) -> object:
         raise UserError(f"{path}: no such file")
     try:
         if Path(path).suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    # A broken file ends in whatever its reader stumbled over: torch, zip, pickle and safetensors have their own.
+            return _load_safetensors(path)
+        # A namespace of plain values is what timm's training script keeps its arguments in. Warnings are about pickles
+        # that torch did not write itself; what becomes of them is said below.
+        with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
+    except pickle.UnpicklingError:
+        # torch's own message is half a page on how to unpickle it nevertheless.
+        raise UserError(f"{path}: holds more than tensors, which could run code; only tensors are read") from None
+    # A broken file ends in whatever its reader stumbled over, often a bare number: torch, zip, pickle and safetensors
+    # have their own.
     except Exception as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = getattr(error, "strerror", None) or "it is damaged, or no file of torch's or safetensors'"
         raise UserError(f"{path}: cannot be read as weights: {reason}") from None
+
+
+def _load_safetensors(path: str | Path) -> dict[str, Tensor]:
+    try:
+        from safetensors.torch import load_file
+    except ImportError:
+        raise UserError(f'{path}: needs safetensors: pip install "chansearch[train]"') from None
+    return load_file(path)

@@ -128,13 +128,19 @@ class NetworkSpec:
 def se_width(hidden: np.ndarray, reduction: int, divisor: int) -> np.ndarray:
     """Squeezed channels of an SE for expanded channels ``hidden``: the rounding of the official code and of timm.
 
-    Whole ``hidden``: ⌊hidden·(1/reduction)⌋ to the nearest multiple of ``divisor``, one more where that loses over a
-    tenth, at least one. The product is taken as written there, in float64, which for some reductions loses one
-    (49·(1/49) is below 1); at ReXNet's 12 it is plain floor division. Float ``hidden``: unrounded, for solving a
-    budget.
+    Whole ``hidden``: ⌊hidden·(1/reduction)⌋, made divisible. The product is taken as written there, in float64, which
+    for some reductions loses one (49·(1/49) is below 1); at ReXNet's 12 it is plain floor division. Float ``hidden``:
+    unrounded, for solving a budget.
     """
     if hidden.dtype.kind == "f":
         return hidden / reduction
-    width = np.floor(hidden * (1.0 / reduction)).astype(np.int64)
-    rounded = np.maximum((width + divisor // 2) // divisor, 1) * divisor
-    return np.where(rounded < 0.9 * width, rounded + divisor, rounded)
+    return make_divisible(np.floor(hidden * (1.0 / reduction)).astype(np.int64), divisor)
+
+
+def make_divisible(widths: np.ndarray, divisor: int) -> np.ndarray:
+    """Whole ``widths`` to the nearest multiple of ``divisor``, one more where that loses over a tenth, at least one.
+
+    The rule of MobileNets, as timm and the official ReXNet-lite have it; ties go up.
+    """
+    rounded = np.maximum((widths + divisor // 2) // divisor, 1) * divisor
+    return np.where(rounded < 0.9 * widths, rounded + divisor, rounded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,7 +25,79 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     if not isinstance(data, Mapping) or not data or not all(isinstance(value, Tensor) for value in data.values()):
         raise UserError(f"{path}: holds no state dict: names with their tensors")
     # Wrappers for several GPUs and compiled modules put their own name in front.
-    return {str(key).removeprefix("module.").removeprefix("_orig_mod."): value for key, value in data.items()}
+    return rename_weights(
+        {str(key).removeprefix("module.").removeprefix("_orig_mod."): value for key, value in data.items()}
+    )
+
+
+def rename_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict in this builder's names; whose it is, is told by its keys.
+
+    timm's ReXNet has these names already. Renamed are timm's MobileNetV2 and the official repository's ReXNetV1 and
+    ReXNetV1_lite. A name that none of them has stays as it is: ``load_weights`` says that it does not belong.
+    """
+    if "conv_stem.weight" in weights:
+        modules = _mobilenet_modules(weights)
+    elif "features.0.weight" in weights and "output.1.weight" in weights:
+        modules = _official_modules(weights)
+    else:
+        return dict(weights)
+    renamed = {}
+    for key, value in weights.items():
+        module, _, leaf = key.rpartition(".")
+        name = modules.get(module, module)
+        # The official linear layers are 1×1 convolutions of the pooled feature: (out, in, 1, 1).
+        linear = leaf == "weight" and name in ("head.fc", "head.extra.fc")
+        renamed[f"{name}.{leaf}"] = value.flatten(1) if linear else value
+    return renamed
+
+
+# The layers of a block in their order; the first is not there without expansion.
+_LAYERS = ("conv_exp", "conv_dw", "conv_pwl")
+
+
+def _official_modules(weights: Mapping[str, Tensor]) -> dict[str, str]:
+    """Official names to ours. ``features`` there: stem, blocks and head in a row, activations counted; in a block
+    ``out.M`` likewise: convolution, BatchNorm and, but for the last, an activation or what SE and activation take."""
+    places = sorted({int(match[1]) for key in weights if (match := re.match(r"features\.(\d+)\.out\.", key))})
+    head, last = f"features.{len(places)}", max(places, default=2)
+    modules = {
+        "features.0": "stem.conv",
+        "features.1": "stem.bn",
+        f"features.{last + 1}": f"{head}.conv",
+        f"features.{last + 2}": f"{head}.bn",
+    }
+    if "output.4.weight" in weights:  # ReXNet-lite
+        modules |= {"output.0": "head.extra.fc", "output.1": "head.extra.bn", "output.4": "head.fc"}
+    else:
+        modules["output.1"] = "head.fc"
+    for index, place in enumerate(places):
+        there, ours = f"features.{place}.out", f"features.{index}"
+        found = {
+            int(match[1]): weights[key] for key in weights if (match := re.fullmatch(there + r"\.(\d+)\.weight", key))
+        }
+        convolutions = sorted(at for at, weight in found.items() if weight.dim() == 4)
+        for at, layer in zip(convolutions, _LAYERS[-len(convolutions) :], strict=False):
+            modules |= {f"{there}.{at}": f"{ours}.{layer}.conv", f"{there}.{at + 1}": f"{ours}.{layer}.bn"}
+            if layer == "conv_dw":
+                squeeze = f"{there}.{at + 2}.fc"
+                modules |= {f"{squeeze}.{n}": f"{ours}.se.{name}" for n, name in ((0, "fc1"), (1, "bn"), (3, "fc2"))}
+    return modules
+
+
+def _mobilenet_modules(weights: Mapping[str, Tensor]) -> dict[str, str]:
+    """timm's names of a MobileNetV2 to ours: blocks in stages, convolution and BatchNorm side by side."""
+    places = sorted({(int(m[1]), int(m[2])) for key in weights if (m := re.match(r"blocks\.(\d+)\.(\d+)\.", key))})
+    head = f"features.{len(places)}"
+    modules = {"conv_stem": "stem.conv", "bn1": "stem.bn", "conv_head": f"{head}.conv", "bn2": f"{head}.bn"}
+    modules["classifier"] = "head.fc"
+    for index, (stage, place) in enumerate(places):
+        there, ours = f"blocks.{stage}.{place}", f"features.{index}"
+        expands = f"{there}.conv_pwl.weight" in weights
+        convolutions = ("conv_pw", "conv_dw", "conv_pwl") if expands else ("conv_dw", "conv_pw")
+        for number, (convolution, layer) in enumerate(zip(convolutions, _LAYERS[-len(convolutions) :], strict=True), 1):
+            modules |= {f"{there}.{convolution}": f"{ours}.{layer}.conv", f"{there}.bn{number}": f"{ours}.{layer}.bn"}
+    return modules
 
 
 def load_weights(network: Network, weights: Mapping[str, Tensor], source: str, *, new_classes: bool = False) -> None:

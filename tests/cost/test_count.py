@@ -8,7 +8,7 @@ import pytest
 from chansearch.cost import CONVENTION, Costs, price, price_spec
 from chansearch.nets import NetworkSpec, preset
 from tests.cost.oracles import count, peak_activations
-from tests.nets.specs import draw_spec, mobilenetv2, search_spec
+from tests.nets.specs import draw_spec, search_spec
 from tests.space.golden import GOLDEN, TABLE_3
 
 DRAWN = range(520)
@@ -80,7 +80,7 @@ def test_table_3_costs_are_near_the_published_ones(row):
 
 @pytest.mark.parametrize(("name", "row"), GOLDEN["networks"].items(), ids=GOLDEN["networks"])
 def test_published_networks_cost_what_timm_measures(name, row):
-    costs = price_spec(mobilenetv2() if name == "mobilenetv2_100" else preset(name))
+    costs = price_spec(preset(name))
     assert (costs["params"], costs["macs"]) == (row["params"], row["macs"])
 
 

@@ -1,9 +1,9 @@
-"""Network specs for the tests: the skeletons behind Table 3, MobileNetV2, and random ones."""
+"""Network specs for the tests: the skeletons behind Table 3, and random ones."""
 
 import numpy as np
 
 from chansearch.nets import ACTIVATIONS, SHORTCUTS, NetworkSpec
-from tests.space.golden import CONFIGURATIONS, GOLDEN
+from tests.space.golden import GOLDEN
 
 
 def search_spec(constraint: str, channels=None) -> NetworkSpec:
@@ -14,19 +14,6 @@ def search_spec(constraint: str, channels=None) -> NetworkSpec:
         channels=tuple(channels or (1,) * blocks),
         strides=tuple(2 if block in row["stride_2_blocks"] else 1 for block in range(1, blocks + 1)),
         expansions=(1,) + (6,) * (blocks - 1),
-    )
-
-
-def mobilenetv2() -> NetworkSpec:
-    """MobileNetV2 of Table 1 at 224×224."""
-    return NetworkSpec(
-        channels=tuple(CONFIGURATIONS["MobileNetV2"]),
-        strides=tuple(2 if block in (2, 4, 7, 14) else 1 for block in range(1, 18)),
-        expansions=(1,) + (6,) * 16,
-        stem_stride=2,
-        classes=1000,
-        input_size=224,
-        shortcut="identity",
     )
 
 
