@@ -19,7 +19,16 @@ def add(commands: argparse._SubParsersAction) -> None:
     export.set_defaults(run=_export)
 
     build = commands.add_parser("build", help="print a network block by block with its costs, and run it once")
-    build.add_argument("network", metavar="NETWORK", help="a YAML file from `chansearch export`, or a name: rexnet_100")
+    build.add_argument("network", metavar="NETWORK", help="a YAML file, a model.pt, or a name: rexnet_100")
+    build.add_argument(
+        "overrides",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="fields of the network: classes=10 drop_path=0.2 …",
+    )
+    build.add_argument("--weights", metavar="FILE", help="of timm, of the official repository, or of a training here")
+    build.add_argument("--pretrained", action="store_true", help="published weights, through timm: rexnet_100, …")
     build.set_defaults(run=_build)
 
     cost = commands.add_parser("cost", help="price a configuration: chansearch cost 34-34-45-55-66 constraint=c1")
@@ -66,9 +75,11 @@ def _export(given: argparse.Namespace) -> int:
 
 def _build(given: argparse.Namespace) -> int:
     from chansearch.cost.describe import describe_network
-    from chansearch.nets.files import resolve_network
+    from chansearch.nets.model import open_model, parse_changes
 
-    print(describe_network(resolve_network(given.network)))
+    changes = parse_changes(given.overrides)
+    model = open_model(given.network, weights=given.weights, pretrained=given.pretrained, changes=changes)
+    print(describe_network(model.network))
     return 0
 
 

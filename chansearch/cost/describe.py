@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from chansearch.cost.budget import Budget
 from chansearch.cost.count import CONVENTION, price, price_spec
 from chansearch.cost.counters import other_counters
-from chansearch.nets import NetworkSpec, build
+from chansearch.nets import NetworkSpec
 from chansearch.space import format_channels
+
+if TYPE_CHECKING:
+    from chansearch.nets.network import Network
 
 _BYTES = 4  # of a float32
 
@@ -56,12 +61,13 @@ def cost_text(facts: dict) -> str:
     return "\n".join(lines)
 
 
-def describe_network(spec: NetworkSpec) -> str:
+def describe_network(network: Network) -> str:
     """Block by block, as built: output shape, params and MACs by torch's own counter, after one forward pass."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    network = build(spec).eval()
+    spec = network.spec
+    network.eval()
     shapes: dict[str, tuple[int, ...]] = {}
     parts = {"stem": network.stem}
     parts |= {f"block {i}": block for i, block in enumerate(network.features[:-1], start=1)}

@@ -11,7 +11,8 @@ from chansearch.errors import UserError
 from chansearch.nets.presets import PRESETS, preset
 from chansearch.nets.spec import NetworkSpec
 
-_FIELDS = {field.name: field for field in dataclasses.fields(NetworkSpec)}
+# The keys of a network in YAML and on the command line.
+FIELDS = {field.name: field for field in dataclasses.fields(NetworkSpec)}
 _LISTS = ("channels", "strides", "expansions")
 
 
@@ -24,9 +25,9 @@ def spec_from_dict(data: object, source: str) -> NetworkSpec:
     """The spec held by a mapping; ``source`` names it in the ``UserError`` raised for anything but a valid one."""
     if not isinstance(data, dict):
         raise UserError(f"{source}: holds no network; a mapping with channels, strides and expansions is needed")
-    unknown = sorted(str(key) for key in data.keys() - _FIELDS.keys())
+    unknown = sorted(str(key) for key in data.keys() - FIELDS.keys())
     if unknown:
-        raise UserError(f"{source}: network.{unknown[0]} is unknown; allowed: {', '.join(_FIELDS)}")
+        raise UserError(f"{source}: network.{unknown[0]} is unknown; allowed: {', '.join(FIELDS)}")
     missing = [key for key in _LISTS if not isinstance(data.get(key), list)]
     if missing:
         raise UserError(f"{source}: network.{missing[0]} must be a list with one whole number a block")

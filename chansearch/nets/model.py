@@ -1,19 +1,26 @@
-"""A network with its weights, from whatever a user names: a preset, a YAML file, a checkpoint, a training's folder."""
+"""A network with its weights, from whatever a user names: a preset, a YAML file, a checkpoint, a training's folder.
+
+Imports torch only once a network is built: a mistake in what was typed is told before.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chansearch.errors import UserError
-from chansearch.nets.checkpoint import load_checkpoint
-from chansearch.nets.files import resolve_network
-from chansearch.nets.network import Network
+import yaml
+
+from chansearch.errors import UserError, did_you_mean
+from chansearch.nets.files import FIELDS, resolve_network
+from chansearch.nets.pretrained import check_published, pretrained_weights
 from chansearch.nets.spec import NetworkSpec
-from chansearch.nets.weights import load_weights, read_weights
+from chansearch.space import parse_channels
+
+if TYPE_CHECKING:
+    from chansearch.nets.network import Network
 
 # What a training leaves in its folder: the network to use.
 MODEL_FILE = "model.pt"
@@ -33,38 +40,104 @@ class Model:
 
 
 def open_model(
-    source: NetworkSpec | str | Path, *, weights: str | Path | None = None, changes: Mapping[str, Any] | None = None
+    source: NetworkSpec | str | Path,
+    *,
+    weights: str | Path | None = None,
+    changes: Mapping[str, Any] | None = None,
+    pretrained: bool = False,
 ) -> Model:
     """The network that ``source`` names: a preset, a YAML file, a checkpoint (``model.pt``) or a folder with one.
 
-    ``weights``: a file of weights, of this builder, of timm or of the official repository. ``changes``: fields of the
-    spec to set; another number of ``classes`` than the weights are for gets a fresh classifier. Without weights they
-    are drawn from torch's global generator. Raises ``UserError`` for what does not exist or does not fit.
+    ``weights``: a file of weights, of this builder, of timm or of the official repository. ``pretrained``: those that
+    are published for the preset. ``changes``: fields of the spec to set; another number of ``classes`` than the weights
+    are for gets a fresh classifier. Without weights they are drawn from torch's global generator. Raises ``UserError``
+    for what does not exist or does not fit.
     """
+    if pretrained and weights is not None:
+        raise UserError("--pretrained: given together with --weights; give one of them")
     path = Path(source) if not isinstance(source, NetworkSpec) else None
     if path is not None and path.is_dir():
         path = path / MODEL_FILE
     held = None
     if path is not None and path.suffix in _CHECKPOINT_SUFFIXES:
+        from chansearch.nets.checkpoint import load_checkpoint
+
         held = load_checkpoint(path)
         spec, name = held.spec, path.parent.name if path.name == MODEL_FILE else path.stem
     else:
         spec = resolve_network(source)
         name = path.stem if path is not None else "network"
     spec = change_spec(spec, changes or {})
-    network = Network(spec)
-    if weights is not None:
-        load_weights(network, read_weights(weights), str(weights), new_classes="classes" in (changes or {}))
+    published = name if path is None else str(path)  # a preset is its name; a file that is called so is none
+    if pretrained:
+        check_published(published)
+    from chansearch.nets.network import Network
+    from chansearch.nets.weights import load_weights, read_weights
+
+    given = None
+    if pretrained:
+        given, origin = pretrained_weights(published), "--pretrained"
+    elif weights is not None:
+        given, origin = read_weights(weights), str(weights)
     elif held is not None:
-        load_weights(network, held.weights, str(path), new_classes="classes" in (changes or {}))
+        given, origin = held.weights, str(path)
+    network = Network(spec)
+    if given is not None:
+        load_weights(network, given, origin, new_classes="classes" in (changes or {}))
     names = held.classes if held is not None and spec.classes == held.spec.classes else None
-    return Model(name, spec, network, weights is not None or held is not None, names)
+    return Model(name, spec, network, given is not None, names)
+
+
+_EXPANSION = "expansion"  # of all blocks but the first, which has none in these networks
+
+
+def parse_changes(words: Sequence[str]) -> dict[str, Any]:
+    """``classes=10 se_reduction=none expansion=4`` → what ``open_model`` and ``change_spec`` take as changes.
+
+    Values are YAML; ``none`` stands for no value where there may be none, and channels may be 16-27-38. Raises
+    ``UserError`` for a word that is no KEY=VALUE and for an unknown key.
+    """
+    changes: dict[str, Any] = {}
+    for word in words:
+        key, sign, text = word.partition("=")
+        if not sign:
+            raise UserError(f"{word!r} is no KEY=VALUE; allowed keys: {', '.join(_known_keys())}")
+        _check_key(key)
+        changes[key] = _parsed(key, text)
+    return changes
 
 
 def change_spec(spec: NetworkSpec, changes: Mapping[str, Any]) -> NetworkSpec:
-    """The spec with some fields set; raises ``UserError`` for a field there is not."""
-    known = [field.name for field in dataclasses.fields(NetworkSpec)]
+    """The spec with some fields set; raises ``UserError`` for a field there is not.
+
+    ``expansion`` is no field: it sets ``expansions`` of all blocks but the first.
+    """
     for key in changes:
-        if key not in known:
-            raise UserError(f"{key}: is no field of a network; allowed: {', '.join(known)}")
-    return dataclasses.replace(spec, **changes)
+        _check_key(key)
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
+    if _EXPANSION in fields:
+        if "expansions" in fields:
+            raise UserError("expansion: given together with expansions; give one of them")
+        fields["expansions"] = (spec.expansions[0],) + (fields.pop(_EXPANSION),) * (spec.blocks - 1)
+    return dataclasses.replace(spec, **fields)
+
+
+def _parsed(key: str, text: str) -> Any:
+    if text == "none" and key in FIELDS and FIELDS[key].default is None:
+        return None
+    if key == "channels" and text[:1].isdigit():
+        return parse_channels(text)
+    try:
+        return yaml.safe_load(text)
+    except (ValueError, RecursionError, yaml.YAMLError):
+        raise UserError(f"{key}: {text!r} cannot be read as YAML") from None
+
+
+def _known_keys() -> list[str]:
+    return [*FIELDS, _EXPANSION]
+
+
+def _check_key(key: str) -> None:
+    if key not in _known_keys():
+        nearest = did_you_mean(key, _known_keys())
+        raise UserError(f"{key}: is no field of a network{nearest}; allowed: {', '.join(_known_keys())}")
