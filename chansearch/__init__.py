@@ -5,6 +5,7 @@ Importing the package stays light: torch, Ray, Optuna and Hydra are loaded by th
 
 from typing import TYPE_CHECKING
 
+from chansearch import timm_hook
 from chansearch._version import __version__
 
 if TYPE_CHECKING:
@@ -33,3 +34,6 @@ def __getattr__(name: str):
 
         return build
     raise AttributeError(f"module 'chansearch' has no attribute {name!r}")
+
+
+timm_hook.install()

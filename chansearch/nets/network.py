@@ -154,14 +154,14 @@ class Network(nn.Module):
         head = ConvBnAct(spec.channels[-1], spec.head_channels, 1, spec.head_activation)
         self.features = nn.Sequential(*blocks, head)
         self.head = ClassifierHead(spec)
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(self.stem(x)))
 
 
 @torch.no_grad()
-def _initialise(module: nn.Module) -> None:
+def initialise(module: nn.Module) -> None:
     """Fan-out initialisation of MobileNets: normal with variance 2/fan_out, where a depthwise kernel's fan-out is 9."""
     if isinstance(module, nn.Conv2d):
         fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels // module.groups

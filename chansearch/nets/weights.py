@@ -110,7 +110,7 @@ def load_weights(network: Network, weights: Mapping[str, Tensor], source: str, *
     given = dict(weights)
     if new_classes and given.get("head.fc.bias", expected["head.fc.bias"]).shape != expected["head.fc.bias"].shape:
         given |= {key: expected[key] for key in _CLASSIFIER}
-    for key in expected.keys() | given.keys():
+    for key in dict.fromkeys((*expected, *given)):
         if key not in given or key not in expected:
             what = "missing" if key not in given else "not this network's"
             raise UserError(f"{source}: {key} is {what}; are these weights of another network?")
