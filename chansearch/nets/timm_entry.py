@@ -21,7 +21,6 @@ from timm.models import (
     register_model,
 )
 from timm.models._features import feature_take_indices
-from timm.models._features import feature_take_indices
 from torch import Tensor, nn
 
 from chansearch.errors import UserError
