@@ -74,7 +74,7 @@ def read_tensors(path: str | Path) -> object:
         raise
     except pickle.UnpicklingError:
         # torch's own message is half a page on how to unpickle it nevertheless.
-        raise UserError(f"{path}: holds more than tensors, which could run code; only tensors are read") from None
+        raise UserError(f"{path}: holds more than tensors, or is no file of torch's; only tensors are read") from None
     # A broken file ends in whatever its reader stumbled over, often a bare number: torch, zip, pickle and safetensors
     # have their own.
     except Exception as error:

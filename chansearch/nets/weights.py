@@ -47,7 +47,7 @@ def rename_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         module, _, leaf = key.rpartition(".")
         name = modules.get(module, module)
         # The official linear layers are 1×1 convolutions of the pooled feature: (out, in, 1, 1).
-        linear = leaf == "weight" and name in ("head.fc", "head.extra.fc")
+        linear = name in ("head.fc", "head.extra.fc") and value.dim() == 4
         renamed[f"{name}.{leaf}"] = value.flatten(1) if linear else value
     return renamed
 

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from timm.layers import make_divisible
+from timm.layers import make_divisible as timms_divisible
 
 from chansearch.errors import UserError
 from chansearch.nets import ACTIVATIONS, PRESETS, SHORTCUTS, NetworkSpec, preset
 from chansearch.nets.presets import rexnet
-from chansearch.nets.spec import se_width
+from chansearch.nets.spec import ACTIVATION_PLACES, make_divisible, se_width
 from tests.nets.specs import search_spec
 from tests.space.golden import GOLDEN
 
@@ -104,13 +104,13 @@ def test_se_starts_at_its_block(reduction, se_from, expected):
 @pytest.mark.parametrize(("reduction", "divisor"), itertools.product((2, 4, 12, 24, 49, 107), (1, 3, 8, 16)))
 def test_se_width_is_timms(reduction, divisor):
     hidden = np.arange(1, 4000)
-    expected = [make_divisible(int(h * (1 / reduction)), divisor) for h in hidden.tolist()]
+    expected = [timms_divisible(int(h * (1 / reduction)), divisor) for h in hidden.tolist()]
     assert se_width(hidden, reduction, divisor).tolist() == expected
     spec = dataclasses.replace(SPEC, se_reduction=reduction, divisor=divisor)
     assert [spec.se_width(h) for h in (1, 228, 1110)] == [expected[h - 1] for h in (1, 228, 1110)]
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [name for name in PRESETS if name.startswith("rexnet_") and name[7:].isdecimal()])
 def test_se_widths_of_the_published_networks(name):
     """At the published reduction of 12 the product in float64 is plain floor division."""
     spec = preset(name)
@@ -138,6 +138,29 @@ def test_narrow_rexnet_keeps_stem_first_block_and_step():
 @pytest.mark.parametrize(("width", "head"), [(0.5, 640), (1.0004, 1280), (1.1, 1408), (2.2, 2816)])
 def test_the_head_is_rounded_down(width, head):
     assert rexnet(width).head_channels == head
+
+
+@pytest.mark.parametrize("divisor", (1, 3, 8, 16))
+def test_make_divisible_is_timms(divisor):
+    widths = np.arange(1, 4000)
+    assert make_divisible(widths, divisor).tolist() == [timms_divisible(width, divisor) for width in widths.tolist()]
+
+
+def test_lite_is_the_published_configuration():
+    """rexnetv1_lite.py of the official repository: 16 + 164·(i−1)/15, rounded, then divisible by 8."""
+    spec = preset("rexnet_lite_100")
+    assert spec.channels == (16, 32, 40, 48, 64, 72, 80, 96, 104, 112, 128, 136, 144, 160, 168, 184)
+    assert (spec.stem_channels, spec.head_channels, spec.extra_channels, spec.se_reduction) == (32, 1280, 1024, None)
+    assert {getattr(spec, place) for place in ACTIVATION_PLACES} == {"relu6", "identity"}
+    assert preset("rexnet_lite_130").head_channels == 1664
+
+
+def test_plain_is_the_figure_of_the_paper():
+    spec = preset("rexnet_plain")
+    assert spec.channels == (96, 144, 192, 240, 288, 336, 384, 432, 480, 528, 576, 624, 1024)
+    sides = [112 // math.prod(spec.strides[:block]) for block in range(1, 14)]
+    assert sides == [56] * 2 + [28] * 2 + [14] * 6 + [7] * 3
+    assert not any(spec.has_shortcut(block) for block in range(1, 14))
 
 
 def test_rexnet_takes_classes_and_size():
