@@ -25,7 +25,7 @@ coverage: $(VENV)/.test
 
 # The better part of an hour, beside nothing else; each alone is `python -m benchmarks NAME`.
 bench: $(VENV)/.bench
-	for name in counting feasible step training startup scaling replay; do $(BIN)/python -m benchmarks $$name || exit; done
+	for name in family counting feasible step training startup scaling replay; do $(BIN)/python -m benchmarks $$name || exit; done
 
 $(VENV)/.%: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
