@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,16 +62,9 @@ def read_tensors(path: str | Path) -> object:
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file")
+    read = _safetensors_reader(path) if Path(path).suffix == ".safetensors" else _load_tensors
     try:
-        if Path(path).suffix == ".safetensors":
-            return _load_safetensors(path)
-        # A namespace of plain values is what timm's training script keeps its arguments in. Warnings are about pickles
-        # that torch did not write itself; what becomes of them is said below.
-        with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except UserError:
-        raise
+        return read(path)
     except pickle.UnpicklingError:
         # torch's own message is half a page on how to unpickle it nevertheless.
         raise UserError(f"{path}: holds more than tensors, or is no file of torch's; only tensors are read") from None
@@ -82,9 +75,17 @@ def read_tensors(path: str | Path) -> object:
         raise UserError(f"{path}: cannot be read as weights: {reason}") from None
 
 
-def _load_safetensors(path: str | Path) -> dict[str, Tensor]:
+def _load_tensors(path: str | Path) -> object:
+    """Warnings are left out: they are of pickles that torch did not write itself, and those are refused."""
+    # A namespace of plain values is what timm's training script keeps its arguments in.
+    with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
+        warnings.simplefilter("ignore")
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _safetensors_reader(path: str | Path) -> Callable[[str | Path], dict[str, Tensor]]:
     try:
         from safetensors.torch import load_file
     except ImportError:
         raise UserError(f'{path}: needs safetensors: pip install "chansearch[train]"') from None
-    return load_file(path)
+    return load_file

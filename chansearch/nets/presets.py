@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -19,25 +20,19 @@ def rexnet(width: float, *, classes: int = 1000, input_size: int = 224, divisor:
     Stem and first block do not shrink below ×1.0; the head is ⌊1280·width⌋ at any width. ``divisor`` makes every width
     divisible, SE's too: timm's ``rexnetr_*``.
     """
-    stem, channels = _linear_channels(width, 180 / 16, divisor)
-    return NetworkSpec(
-        channels=channels,
-        strides=REXNET_STRIDES,
-        expansions=(1,) + (6,) * 15,
-        stem_channels=stem,
-        stem_stride=2,
+    return _rexnet(
+        width,
+        180 / 16,
+        divisor=divisor,
         head_channels=int(make_divisible(np.asarray(int(1280 * width)), divisor)),
         classes=classes,
         input_size=input_size,
         se_reduction=12,
         se_from=4,
-        divisor=divisor,
         activation="silu",
         depthwise_activation="relu6",
         stem_activation="silu",
         head_activation="silu",
-        shortcut="padded",
-        dropout=0.2,
     )
 
 
@@ -46,29 +41,28 @@ def rexnet_lite(width: float, *, classes: int = 1000, input_size: int = 224) -> 
 
     The last block is 164·width wider than the first, where ReXNet's is 168.75·width; the head never shrinks.
     """
-    stem, channels = _linear_channels(width, 164 / 15, divisor=8)
-    return NetworkSpec(
-        channels=channels,
-        strides=REXNET_STRIDES,
-        expansions=(1,) + (6,) * 15,
-        stem_channels=stem,
-        stem_stride=2,
-        head_channels=int(1280 * max(width, 1)),
-        extra_channels=1024,
-        classes=classes,
-        input_size=input_size,
-        divisor=8,
-        shortcut="padded",
-        dropout=0.2,
+    head = int(1280 * max(width, 1))
+    return _rexnet(
+        width, 164 / 15, divisor=8, head_channels=head, extra_channels=1024, classes=classes, input_size=input_size
     )
 
 
-def _linear_channels(width: float, step: float, divisor: int) -> tuple[int, tuple[int, ...]]:
+def _rexnet(width: float, step: float, *, divisor: int, **fields: Any) -> NetworkSpec:
     """Stem and 16 blocks that begin at 16 and grow by ``step``, times the width, rounded, then made divisible."""
     narrow = min(width, 1)  # below ×1.0 stem and first block keep their width
     before = np.array([32 / narrow, *(16 / narrow + step * np.arange(16))])
     stem, *channels = make_divisible(round_channels(before * width), divisor).tolist()
-    return stem, tuple(channels)
+    return NetworkSpec(
+        channels=tuple(channels),
+        strides=REXNET_STRIDES,
+        expansions=(1,) + (6,) * 15,
+        stem_channels=stem,
+        stem_stride=2,
+        divisor=divisor,
+        shortcut="padded",
+        dropout=0.2,
+        **fields,
+    )
 
 
 def rexnet_plain(*, classes: int = 1000, input_size: int = 224) -> NetworkSpec:

@@ -14,7 +14,6 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models import (
     PretrainedCfg,
     build_model_with_cfg,
-    checkpoint,
     checkpoint_seq,
     generate_default_cfgs,
     get_pretrained_cfg,
@@ -22,6 +21,7 @@ from timm.models import (
 )
 from timm.models._features import feature_take_indices
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from chansearch.errors import UserError
 from chansearch.nets.files import resolve_network
@@ -155,7 +155,7 @@ class TimmNetwork(Network):
         x = self.stem(x)
         intermediates = [x] if -1 in wanted else []
         for position, layer in enumerate(layers):
-            x = checkpoint(layer, x) if self.grad_checkpointing else layer(x)
+            x = checkpoint(layer, x, use_reentrant=False) if self.grad_checkpointing else layer(x)
             if position in wanted:
                 intermediates.append(x)
         return intermediates if intermediates_only else (x, intermediates)
