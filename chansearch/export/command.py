@@ -144,7 +144,7 @@ def _opened(options: ExportOptions) -> Model:
         raise UserError(f"--classes: {classes}; {options.network!r} is trained for {model.spec.classes}")
     spec = model.spec if classes is None else dataclasses.replace(model.spec, classes=classes)
     again = _open(spec, options.weights)
-    return dataclasses.replace(again, name=model.name, classes=model.classes if spec == model.spec else None)
+    return dataclasses.replace(again, classes=model.classes if spec == model.spec else None)
 
 
 def _searched(options: ExportOptions) -> _Searched:

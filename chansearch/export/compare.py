@@ -29,7 +29,7 @@ def compare(model: Model, other: Callable[[Tensor], Tensor], name: str) -> str:
         images = torch.randn(batch, spec.in_channels, spec.input_size, spec.input_size, generator=generator)
         expected, found = model.network(images), other(images)
         if not expected.isfinite().all():
-            raise UserError(f"{model.name}: its logits are not finite; are its weights?")
+            raise UserError("the network's logits are not finite numbers; are its weights?")
         difference = max(difference, (found - expected).abs().nan_to_num(torch.inf).max().item())
         largest = max(largest, expected.abs().max().item())
     relative = difference / largest if largest else difference

@@ -35,7 +35,7 @@ def to_onnx(model: Model) -> Exported:
     """
     require("deploy", "onnx", "onnxscript", "onnxruntime")
     if 4 * price_spec(model.spec)["params"] > _MOST_BYTES:
-        raise UserError(f"--format onnx: {model.name} has weights of over 2 GB, more than one file can hold")
+        raise UserError("--format onnx: the network has weights of over 2 GB, more than one file can hold")
     import onnxruntime
 
     proto = _convert(model)

@@ -47,5 +47,5 @@ def test_a_wrong_logit_anywhere_is_refused(model, amount):
 def test_weights_that_are_no_numbers_are_refused(value):
     model = trained(TINY)
     model.network.head.fc.weight.data[0, 0] = value
-    with pytest.raises(UserError, match="net: its logits are not finite"):
+    with pytest.raises(UserError, match="logits are not finite"):
         compare(model, model.network, "it")
