@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chansearch.cost import parse_count, price_spec
 from chansearch.errors import UserError
 from chansearch.export.document import candidate_source, document
-from chansearch.export.formats import Exported, check_output, find_format, write
+from chansearch.export.formats import Exported, check, write
 from chansearch.export.full import full_network, reference, unrounded_start
 from chansearch.nets import NetworkSpec
 from chansearch.nets.files import spec_from_dict
@@ -75,15 +75,16 @@ class _Searched:
 
 def export(options: ExportOptions) -> None:
     """Write what was asked for; raises ``UserError``, with nothing written, for what is not to be had."""
-    check_output(options.format, options.output)
-    chosen = find_format(options.format)
-    if chosen.weights:
-        exported = chosen.load()(export_model(options))
-    elif options.weights is not None:
-        raise UserError(f"--weights: --format {options.format} holds none; leave it out")
-    else:
-        exported = Exported(chosen.load()(export_document(options)).encode())
-    write(exported, options.output)
+    chosen = check(options.format, options.output)
+    if not chosen.weights:
+        if options.weights is not None:
+            raise UserError(f"--weights: --format {options.format} holds none; leave it out")
+        write(Exported(chosen.load()(export_document(options)).encode()), options.output)
+        return
+    model = export_model(options)
+    write(chosen.load()(model), options.output)
+    if not model.trained:
+        print(f"chansearch: note: the weights are drawn with seed {_SEED}, untrained; see --weights", file=sys.stderr)
 
 
 def export_document(options: ExportOptions) -> dict:
@@ -111,8 +112,6 @@ def export_model(options: ExportOptions) -> Model:
     else:
         spec = spec_from_dict(export_document(options)["network"], "export")
         model = _open(spec, options.weights)
-    if not model.trained:
-        print(f"chansearch: note: the weights are drawn with seed {_SEED}, untrained; see --weights", file=sys.stderr)
     model.network.eval()
     return model
 

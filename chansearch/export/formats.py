@@ -33,11 +33,13 @@ class Exported:
 @dataclass(frozen=True)
 class Format:
     """``maker`` of this room takes a ``Model`` and gives an ``Exported``; that of a format without ``weights`` takes
-    the document and gives a text. A format of several files is a ``folder``."""
+    the document and gives a text. A format of several files is a ``folder``. ``packages`` come with ``extra``."""
 
     maker: str
     weights: bool = True
     folder: bool = False
+    packages: tuple[str, ...] = ()
+    extra: str | None = None
 
     def load(self) -> Callable:
         return pkgutil.resolve_name(f"chansearch.export.{self.maker}")
@@ -45,25 +47,11 @@ class Format:
 
 FORMATS = {
     "yaml": Format("document:to_yaml", weights=False),
-    "onnx": Format("onnx_file:to_onnx"),
+    "onnx": Format("onnx_file:to_onnx", packages=("onnx", "onnxscript", "onnxruntime"), extra="deploy"),
     "torch": Format("program:to_program"),
-    "timm": Format("timm_folder:to_timm", folder=True),
+    "timm": Format("timm_folder:to_timm", folder=True, packages=("safetensors",), extra="train"),
     "python": Format("python_file:to_python", weights=False),
 }
-
-
-def find_format(name: str) -> Format:
-    """Raises ``UserError`` listing the names for an unknown one."""
-    if name not in FORMATS:
-        raise UserError(f"--format: {name!r} is unknown; allowed: {', '.join(FORMATS)}")
-    return FORMATS[name]
-
-
-def require(extra: str, *packages: str) -> None:
-    """Raises ``UserError`` naming the extra that brings the first package that is missing."""
-    for package in packages:
-        if importlib.util.find_spec(package) is None:
-            raise UserError(f'--format: needs the package {package}: pip install "chansearch[{extra}]"')
 
 
 def normalisation(spec: NetworkSpec) -> dict[str, list[float]]:
@@ -71,9 +59,20 @@ def normalisation(spec: NetworkSpec) -> dict[str, list[float]]:
     return _NORMALISATION if spec.in_channels == 3 else {}
 
 
-def check_output(name: str, output: str | None) -> None:
-    """That ``output`` can take this format, before any work: raises ``UserError`` where it cannot."""
-    chosen = find_format(name)
+def check(name: str, output: str | None) -> Format:
+    """The format of that name, before any work: raises ``UserError`` where it is unknown, a package for it is missing,
+    or ``output`` cannot take it."""
+    if name not in FORMATS:
+        raise UserError(f"--format: {name!r} is unknown; allowed: {', '.join(FORMATS)}")
+    chosen = FORMATS[name]
+    for package in chosen.packages:
+        if importlib.util.find_spec(package) is None:
+            raise UserError(f'--format {name}: needs the package {package}: pip install "chansearch[{chosen.extra}]"')
+    _check_output(name, chosen, output)
+    return chosen
+
+
+def _check_output(name: str, chosen: Format, output: str | None) -> None:
     if output is None:
         if chosen.weights:
             raise UserError(f"--format {name}: needs -o {'FOLDER' if chosen.folder else 'FILE'} to write to")

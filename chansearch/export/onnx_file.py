@@ -16,7 +16,7 @@ from torch import Tensor
 from chansearch.cost import price_spec
 from chansearch.errors import UserError
 from chansearch.export.compare import compare
-from chansearch.export.formats import Exported, normalisation, require
+from chansearch.export.formats import Exported, normalisation
 from chansearch.export.program import capture
 from chansearch.nets.files import spec_to_dict
 from chansearch.nets.model import Model
@@ -31,9 +31,8 @@ _MOST_BYTES = 2**31 - 1  # of a protocol buffer, which an ONNX file is
 def to_onnx(model: Model) -> Exported:
     """``images`` float32 (N, C, H, W) → ``logits`` (N, classes), N free; what a user must know is in its metadata.
 
-    Raises ``UserError`` where packages are missing, or ONNX Runtime's logits are not torch's.
+    Raises ``UserError`` where one file cannot hold it, or ONNX Runtime's logits are not torch's.
     """
-    require("deploy", "onnx", "onnxscript", "onnxruntime")
     if 4 * price_spec(model.spec)["params"] > _MOST_BYTES:
         raise UserError("--format onnx: the network has weights of over 2 GB, more than one file can hold")
     import onnxruntime

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 
-from chansearch.export.formats import Exported, normalisation, require
+from chansearch.export.formats import Exported, normalisation
 from chansearch.nets.files import spec_to_dict
 from chansearch.nets.model import Model
 
 
 def to_timm(model: Model) -> Exported:
     """``config.json`` with the spec as an argument of timm's model ``chansearch_rexnet``, and the weights beside it."""
-    require("train", "safetensors")
     from safetensors.torch import save
 
     spec, network = model.spec, model.network

@@ -1,6 +1,7 @@
 """``chansearch export NETWORK --format … -o …``: which network and weights, and a file that is whole or none."""
 
 import dataclasses
+import importlib.util
 import io
 import json
 import resource
@@ -280,10 +281,20 @@ class TestTheOutput:
         assert [path.name for path in here.iterdir() if path.name.endswith(".part")] == []
 
 
-def test_a_missing_package_names_its_extra(here, capfd, monkeypatch):
-    import importlib.util
-
+@pytest.mark.parametrize(
+    ("form", "package", "extra"),
+    [
+        ("onnx", "onnx", "deploy"),
+        ("onnx", "onnxscript", "deploy"),
+        ("onnx", "onnxruntime", "deploy"),
+        ("timm", "safetensors", "train"),
+    ],
+)
+def test_a_missing_package_names_its_extra(form, package, extra, here, capfd, monkeypatch):
+    """Before anything else: of a network without weights too, it is the only line."""
     sound = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "onnx" else sound(name, *rest))
-    line = refused("model.pt --format onnx -o net.onnx", capfd)
-    assert line == 'chansearch: --format: needs the package onnx: pip install "chansearch[deploy]"\n'
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == package else sound(name, *rest)
+    )
+    line = refused(f"net.yaml --format {form} -o out", capfd)
+    assert line == f'chansearch: --format {form}: needs the package {package}: pip install "chansearch[{extra}]"\n'

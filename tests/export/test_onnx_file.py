@@ -101,18 +101,6 @@ def test_a_file_that_computes_something_else_is_refused(monkeypatch):
         to_onnx(model)
 
 
-@pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
-def test_a_missing_package_names_its_extra(package, monkeypatch):
-    import importlib.util
-
-    sound = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: None if name == package else sound(name, *rest)
-    )
-    with pytest.raises(UserError, match=rf'{package}: pip install "chansearch\[deploy\]"'):
-        to_onnx(trained(TINY))
-
-
 def test_what_no_file_can_hold_is_refused_before_the_work():
     spec = dataclasses.replace(TINY, head_channels=10**6, classes=600)
     with torch.device("meta"):
