@@ -33,6 +33,7 @@ def check(spec, batches=(1, 3, 8)) -> bytes:
     return content
 
 
+@pytest.mark.slow
 def test_rexnet_without_a_batch_norm_left():
     content = check(rexnet())
     proto = onnx.load_from_string(content)
