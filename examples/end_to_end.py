@@ -12,6 +12,7 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 # What each step spends: the whole example is for real images, `--small` to see every part work.
@@ -64,9 +65,11 @@ def chansearch(*words: object) -> None:
     """Run one command of chansearch; its exit code ends this script too if it is not 0."""
     command = [str(word) for word in words]
     print("\n$ chansearch", *command, flush=True)
+    start = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", "chansearch", *command])
     if done.returncode:
         raise SystemExit(done.returncode)
+    print(f"# {time.perf_counter() - start:.0f} s", flush=True)
 
 
 def classify(file: Path, test: Path, most: int = 1000) -> tuple[int, int]:
