@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from chansearch.errors import UserError
 
@@ -13,7 +12,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     """The parsers of this module's commands."""
     export = commands.add_parser(
         "export",
-        help="write the YAML of a full ReXNet from a searched shape: chansearch export --top 1 > rexnet_custom.yaml",
+        help="write a full ReXNet of a searched shape, or any network: chansearch export --top 1 > rexnet_custom.yaml",
     )
     _add_export_options(export)
     export.set_defaults(run=_export)
@@ -40,6 +39,12 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_export_options(export: argparse.ArgumentParser) -> None:
+    export.add_argument(
+        "network",
+        nargs="?",
+        metavar="NETWORK",
+        help="instead of a run's candidate: a name such as rexnet_100, a YAML file, a model.pt or a training's folder",
+    )
     export.add_argument("--run", dest="run_directory", metavar="RUN", help="results/RUN (default: the latest)")
     export.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
     export.add_argument("--top", type=int, default=1, metavar="N", help="the N-th best candidate (default: 1)")
@@ -61,15 +66,22 @@ def _add_export_options(export: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--depthwise-activation", metavar="NAME", help="after the depthwise convolution (default: relu6)"
     )
+    export.add_argument(
+        "--format",
+        default="yaml",
+        metavar="NAME",
+        help="yaml (default), onnx, torch (a program of torch.export), timm (a folder), python (source)",
+    )
+    export.add_argument("--weights", metavar="FILE", help="for onnx, torch, timm (default: a checkpoint's, or drawn)")
+    export.add_argument("-o", "--output", metavar="FILE", help="default: standard output, for yaml and python only")
 
 
 def _export(given: argparse.Namespace) -> int:
     import dataclasses
 
-    from chansearch.export import ExportOptions, export_document, to_yaml
+    from chansearch.export import ExportOptions, export
 
-    options = {field.name: getattr(given, field.name) for field in dataclasses.fields(ExportOptions)}
-    sys.stdout.write(to_yaml(export_document(ExportOptions(**options))))
+    export(ExportOptions(**{field.name: getattr(given, field.name) for field in dataclasses.fields(ExportOptions)}))
     return 0
 
 

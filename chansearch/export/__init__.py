@@ -1,7 +1,18 @@
-"""From a searched shape to a network's YAML: the full ReXNet for a budget, or the small network itself."""
+"""From a searched shape, or any network, to a file: the full ReXNet's YAML, ONNX, a program, a timm folder, source."""
 
-from chansearch.export.command import ExportOptions, export_document
+from chansearch.export.command import ExportOptions, export, export_document, export_model
 from chansearch.export.document import to_yaml
+from chansearch.export.formats import FORMATS
 from chansearch.export.full import FullNetwork, full_network, reference
 
-__all__ = ["ExportOptions", "FullNetwork", "export_document", "full_network", "reference", "to_yaml"]
+__all__ = [
+    "FORMATS",
+    "ExportOptions",
+    "FullNetwork",
+    "export",
+    "export_document",
+    "export_model",
+    "full_network",
+    "reference",
+    "to_yaml",
+]

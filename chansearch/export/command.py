@@ -1,28 +1,50 @@
-"""``chansearch export``: from a run's candidate, or channels given by hand, to the document."""
+"""``chansearch export``: from a run's candidate, channels given by hand or a network there is, to what is written."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chansearch.cost import parse_count, price_spec
 from chansearch.errors import UserError
-from chansearch.export.document import document
+from chansearch.export.document import candidate_source, document
+from chansearch.export.formats import Exported, check, write
 from chansearch.export.full import full_network, reference, unrounded_start
 from chansearch.nets import NetworkSpec
+from chansearch.nets.files import spec_from_dict
 from chansearch.search.candidate import Record, ranked
 from chansearch.search.rundir import RunDirectory
-from chansearch.space import Member, fit, parse_channels
+from chansearch.space import Member, fit, format_channels, parse_channels
+
+if TYPE_CHECKING:
+    from chansearch.nets.model import Model
 
 # A network further than this from a budget that was asked for in so many words is refused, not handed out.
 _TOLERANCE = 0.05
+
+# Options that say something of a search's candidate, and nothing of a network that is there already.
+_OF_CANDIDATES = {
+    "run_directory": "--run",
+    "results": "--results",
+    "top": "--top",
+    "channels": "--channels",
+    "form": "--as",
+    "params": "--params",
+    "macs": "--macs",
+    "divisor": "--divisor",
+}
+
+# Of the weights of a network that comes without.
+_SEED = 0
 
 
 @dataclass(frozen=True)
 class ExportOptions:
     """What ``chansearch export`` was asked for; None where the default holds."""
 
+    network: str | None = None
     run_directory: str | None = None
     results: str = "results"
     top: int = 1
@@ -36,6 +58,9 @@ class ExportOptions:
     se: str | None = None
     activation: str | None = None
     depthwise_activation: str | None = None
+    format: str = "yaml"
+    weights: str | None = None
+    output: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,8 +73,25 @@ class _Searched:
     run: RunDirectory | None
 
 
+def export(options: ExportOptions) -> None:
+    """Write what was asked for; raises ``UserError``, with nothing written, for what is not to be had."""
+    chosen = check(options.format, options.output)
+    if not chosen.weights:
+        if options.weights is not None:
+            raise UserError(f"--weights: --format {options.format} holds none; leave it out")
+        write(Exported(chosen.load()(export_document(options)).encode()), options.output)
+        return
+    model = export_model(options)
+    write(chosen.load()(model), options.output)
+    if not model.trained:
+        print(f"chansearch: note: the weights are drawn with seed {_SEED}, untrained; see --weights", file=sys.stderr)
+
+
 def export_document(options: ExportOptions) -> dict:
-    """The document to write; raises ``UserError`` for a run, rank or budget that is not to be had."""
+    """The document to write; raises ``UserError`` for a run, rank, budget or network that is not to be had."""
+    if options.network is not None:
+        spec = _opened(options).spec
+        return document(spec, price_spec(spec), {"network": options.network})
     searched = _searched(options)
     if options.form == "searched":
         spec, member = _small(options, searched), searched.member
@@ -57,7 +99,51 @@ def export_document(options: ExportOptions) -> dict:
     else:
         found = _full(options, searched.member)
         spec, member, costs = found.spec, found.member, found.costs
-    return document(spec, member, costs, searched.channels, searched.record, _about(searched.run))
+    source = {"channels": format_channels(searched.channels)} | _about(searched.run)
+    if searched.record is not None:
+        source |= candidate_source(searched.record)
+    return document(spec, costs, source, member)
+
+
+def export_model(options: ExportOptions) -> Model:
+    """The network with its weights, in evaluation mode: those of a checkpoint or of ``weights``, or drawn ones."""
+    if options.network is not None:
+        model = _opened(options)
+    else:
+        spec = spec_from_dict(export_document(options)["network"], "export")
+        model = _open(spec, options.weights)
+    model.network.eval()
+    return model
+
+
+def _open(source: NetworkSpec | str, weights: str | None = None, changes: dict | None = None) -> Model:
+    """``open_model``, where weights that have to be drawn are the same every time."""
+    import torch
+
+    from chansearch.nets.model import open_model
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        return open_model(source, weights=weights, changes=changes)
+
+
+def _opened(options: ExportOptions) -> Model:
+    """The network that was named, changed as the options say."""
+    for field in dataclasses.fields(ExportOptions):
+        if field.name in _OF_CANDIDATES and getattr(options, field.name) != field.default:
+            option = _OF_CANDIDATES[field.name]
+            raise UserError(f"{option}: is for candidates of a search; {options.network!r} is a network already")
+    changes = _changes(options)
+    classes = changes.pop("classes", None)
+    model = _open(options.network, changes=changes)
+    if classes in (None, model.spec.classes) and options.weights is None:
+        return model
+    if model.trained and options.weights is None:
+        # A new classifier would be drawn: nothing to hand out.
+        raise UserError(f"--classes: {classes}; {options.network!r} is trained for {model.spec.classes}")
+    spec = model.spec if classes is None else dataclasses.replace(model.spec, classes=classes)
+    again = _open(spec, options.weights)
+    return dataclasses.replace(again, classes=model.classes if spec == model.spec else None)
 
 
 def _searched(options: ExportOptions) -> _Searched:

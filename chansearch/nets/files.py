@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -49,10 +50,12 @@ def load_spec(path: str | Path) -> NetworkSpec:
     return spec_from_dict(data.get("network") if isinstance(data, dict) else None, str(path))
 
 
-def resolve_network(network: NetworkSpec | str | Path) -> NetworkSpec:
-    """A spec as it is, a preset by its name, or the spec of a YAML file."""
+def resolve_network(network: NetworkSpec | Mapping | str | Path) -> NetworkSpec:
+    """A spec as it is or as a mapping of its fields, a preset by its name, or the spec of a YAML file."""
     if isinstance(network, NetworkSpec):
         return network
+    if isinstance(network, Mapping):
+        return spec_from_dict(dict(network), "spec")
     if str(network) in PRESETS:
         return preset(str(network))
     if Path(network).suffix.lower() not in (".yaml", ".yml") and not _exists(Path(network)):

@@ -230,11 +230,15 @@ class RunDirectory:
 def write_aside(path: Path, content: str | bytes) -> None:
     """Write a whole file such that a reader, or a crash, sees the old one or the new one."""
     aside = path.with_name(f".{path.name}.part")
-    with aside.open("wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:  # a full disk, Ctrl-C: half a file is of no use
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> str:

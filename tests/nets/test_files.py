@@ -40,6 +40,7 @@ def test_yaml_round_trip(seed):
     assert spec_from_dict(yaml.safe_load(text), "text") == spec
     path = _write(yaml.safe_dump({"network": spec_to_dict(spec), "found": {"val_top1": 63.4}}))
     assert load_spec(path) == load_spec(str(path)) == resolve_network(path) == spec
+    assert resolve_network(spec_to_dict(spec)) == spec
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -164,3 +165,9 @@ def test_builds_from_a_spec_a_name_and_a_file():
     path = _write(yaml.safe_dump({"network": spec_to_dict(SPEC)}), "no_suffix")
     assert chansearch.build(SPEC).spec == build(path).spec == build("no_suffix").spec == SPEC
     assert build("rexnet_100").spec == preset("rexnet_100")
+
+
+def test_a_mapping_that_is_no_spec_is_refused():
+    with pytest.raises(UserError) as caught:
+        resolve_network({"chanels": [1, 2]})
+    assert "spec: network.chanels is unknown" in _one_line(caught)

@@ -1,0 +1,37 @@
+"""``--format timm``: a folder that ``timm.create_model("local-dir:FOLDER", pretrained=True)`` opens."""
+
+from __future__ import annotations
+
+import json
+
+from chansearch.export.formats import Exported, normalisation
+from chansearch.nets.files import spec_to_dict
+from chansearch.nets.model import Model
+
+
+def to_timm(model: Model) -> Exported:
+    """``config.json`` with the spec as an argument of timm's model ``chansearch_rexnet``, and the weights beside it."""
+    from safetensors.torch import save
+
+    spec, network = model.spec, model.network
+    config = {
+        "architecture": "chansearch_rexnet",
+        "num_classes": spec.classes,
+        "num_features": spec.head_channels if spec.extra_channels is None else spec.extra_channels,
+        "global_pool": "avg",
+        "model_args": {"spec": spec_to_dict(spec)},
+        "pretrained_cfg": {
+            "input_size": [spec.in_channels, spec.input_size, spec.input_size],
+            "fixed_input_size": False,
+            "interpolation": "bicubic",
+            "crop_pct": 0.875,
+            "first_conv": "stem.conv",
+            "classifier": "head.fc",
+        }
+        | normalisation(spec),
+    }
+    if model.classes is not None:
+        config["label_names"] = list(model.classes)
+    weights = save(network.state_dict(), metadata={"format": "pt"})
+    files = {"config.json": (json.dumps(config, indent=2) + "\n").encode(), "model.safetensors": weights}
+    return Exported(files, (f"{len(weights) / 1e6:.1f} MB of weights, for timm's model chansearch_rexnet",))
