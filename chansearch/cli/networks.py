@@ -73,6 +73,7 @@ def _add_export_options(export: argparse.ArgumentParser) -> None:
         help="yaml (default), onnx, torch (a program of torch.export), timm (a folder), python (source)",
     )
     export.add_argument("--weights", metavar="FILE", help="for onnx, torch, timm (default: a checkpoint's, or drawn)")
+    export.add_argument("--pretrained", action="store_true", help="published weights of NETWORK, through timm")
     export.add_argument("-o", "--output", metavar="FILE", help="default: standard output, for yaml and python only")
 
 

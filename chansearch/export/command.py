@@ -60,6 +60,7 @@ class ExportOptions:
     depthwise_activation: str | None = None
     format: str = "yaml"
     weights: str | None = None
+    pretrained: bool = False
     output: str | None = None
 
 
@@ -77,8 +78,9 @@ def export(options: ExportOptions) -> None:
     """Write what was asked for; raises ``UserError``, with nothing written, for what is not to be had."""
     chosen = check(options.format, options.output)
     if not chosen.weights:
-        if options.weights is not None:
-            raise UserError(f"--weights: --format {options.format} holds none; leave it out")
+        for option, given in (("--weights", options.weights is not None), ("--pretrained", options.pretrained)):
+            if given:
+                raise UserError(f"{option}: --format {options.format} holds no weights; leave it out")
         write(Exported(chosen.load()(export_document(options)).encode()), options.output)
         return
     model = export_model(options)
@@ -110,13 +112,17 @@ def export_model(options: ExportOptions) -> Model:
     if options.network is not None:
         model = _opened(options)
     else:
+        if options.pretrained:
+            raise UserError("--pretrained: no weights are published for a candidate of a search; name a network")
         spec = spec_from_dict(export_document(options)["network"], "export")
         model = _open(spec, options.weights)
     model.network.eval()
     return model
 
 
-def _open(source: NetworkSpec | str, weights: str | None = None, changes: dict | None = None) -> Model:
+def _open(
+    source: NetworkSpec | str, weights: str | None = None, changes: dict | None = None, pretrained: bool = False
+) -> Model:
     """``open_model``, where weights that have to be drawn are the same every time."""
     import torch
 
@@ -124,7 +130,7 @@ def _open(source: NetworkSpec | str, weights: str | None = None, changes: dict |
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        return open_model(source, weights=weights, changes=changes)
+        return open_model(source, weights=weights, changes=changes, pretrained=pretrained)
 
 
 def _opened(options: ExportOptions) -> Model:
@@ -133,9 +139,11 @@ def _opened(options: ExportOptions) -> Model:
         if field.name in _OF_CANDIDATES and getattr(options, field.name) != field.default:
             option = _OF_CANDIDATES[field.name]
             raise UserError(f"{option}: is for candidates of a search; {options.network!r} is a network already")
+    if options.pretrained and options.weights is not None:
+        raise UserError("--pretrained: given together with --weights; give one of them")
     changes = _changes(options)
     classes = changes.pop("classes", None)
-    model = _open(options.network, changes=changes)
+    model = _open(options.network, changes=changes, pretrained=options.pretrained)
     if classes in (None, model.spec.classes) and options.weights is None:
         return model
     if model.trained and options.weights is None:

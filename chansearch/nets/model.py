@@ -63,7 +63,7 @@ def open_model(
         from chansearch.nets.checkpoint import load_checkpoint
 
         held = load_checkpoint(path)
-        spec, name = held.spec, path.parent.name if path.name == MODEL_FILE else path.stem
+        spec, name = held.spec, path.resolve().parent.name if path.name == MODEL_FILE else path.stem
     else:
         spec = resolve_network(source)
         name = path.stem if path is not None else "network"
