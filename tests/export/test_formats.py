@@ -164,9 +164,20 @@ class TestTheWeights:
 
     @pytest.mark.parametrize("form", TEXT)
     def test_have_no_place_in_a_text(self, form, here, capfd):
-        assert f"--weights: --format {form} holds none" in refused(
-            f"net.yaml --format {form} --weights model.pt", capfd
-        )
+        for option in ("--weights model.pt", "--pretrained"):
+            line = refused(f"net.yaml --format {form} {option}", capfd)
+            assert f"{option.split()[0]}: --format {form} holds no weights" in line
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("rexnet_100 --pretrained --weights model.pt", "give one of them"),
+            ("rexnet_110 --pretrained", "no weights are published for rexnet_110"),
+            ("--channels 34-34-45-55-66 --pretrained", "for a candidate of a search"),
+        ],
+    )
+    def test_that_are_published_are_a_presets(self, words, said, here, capfd):
+        assert said in refused(f"{words} --format torch -o net.pt2", capfd)
 
     @pytest.mark.parametrize("classes", [2, 9])
     def test_that_do_not_fit_are_refused(self, classes, here, capfd):
