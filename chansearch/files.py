@@ -1,0 +1,67 @@
+"""Files that are whole or absent, folders that one process writes at a time, and room for them on the disk."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from chansearch.errors import UserError
+
+# Less free space than this and the record of a run may not fit: some hundred kB a candidate, mostly TensorBoard, or
+# two checkpoints of a training.
+_LEAST_FREE_BYTES = 200 * 2**20
+
+
+def write_aside(path: Path, content: str | bytes) -> None:
+    """Write a whole file such that a reader, or a crash, sees the old one or the new one."""
+    aside = path.with_name(f".{path.name}.part")
+    with aside.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """A whole table, header first; without rows only the header."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+@contextmanager
+def locked(folder: Path, work: str) -> Iterator[None]:
+    """Held while a process writes ``folder``: raises ``UserError`` where another ``work`` (search, training) holds it.
+
+    A dead process holds nothing.
+    """
+    import fcntl
+
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"run: {folder} is being written by another {work}; wait for it or stop it") from None
+        yield
+
+
+def check_disk(folder: Path) -> None:
+    """Raises ``UserError`` where ``folder``, which need not exist, cannot be written or has too little room."""
+    existing = folder.resolve()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"results: {str(folder)!r} cannot be written: {str(existing)!r} is no folder to write in")
+    free = shutil.disk_usage(existing).free
+    if free < _LEAST_FREE_BYTES:
+        raise UserError(
+            f"results: {str(folder)!r} is on a disk with {free // 2**20} MB free; "
+            f"a run needs at least {_LEAST_FREE_BYTES // 2**20} MB"
+        )
