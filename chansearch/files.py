@@ -36,6 +36,25 @@ def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> st
     return buffer.getvalue()
 
 
+def read_config(file: Path) -> dict:
+    """What a run was asked for, as plain YAML types; raises ``UserError`` where ``file`` does not say."""
+    import yaml
+
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"run: {file} cannot be read as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise UserError(f"run: {file} holds no configuration")
+    return data
+
+
+def refuse_existing(folder: Path, resume: str) -> None:
+    """Raises ``UserError`` if there is something at the path; ``resume`` is the command that goes on with it."""
+    if folder.exists():
+        raise UserError(f"name: {folder} exists already; choose another, or continue it with `{resume} {folder}`")
+
+
 @contextmanager
 def locked(folder: Path, work: str) -> Iterator[None]:
     """Held while a process writes ``folder``: raises ``UserError`` where another ``work`` (search, training) holds it.

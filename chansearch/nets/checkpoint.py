@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,16 +27,31 @@ class Checkpoint:
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     """Written aside and renamed: a file of this name is whole, or is the one before."""
-    path = Path(path)
     data = {
         "chansearch": __version__,
         "network": spec_to_dict(checkpoint.spec),
         "classes": None if checkpoint.classes is None else list(checkpoint.classes),
         "state_dict": dict(checkpoint.weights),
     }
+    write_tensors(path, data)
+
+
+def write_tensors(path: str | Path, data: object) -> None:
+    """Tensors in plain containers, for ``read_tensors``; written aside, brought to the disk and renamed.
+
+    Raises ``OSError`` or ``RuntimeError`` where that fails, and leaves a file of this name as it was.
+    """
+    path = Path(path)
     aside = path.with_name(path.name + ".part")
-    torch.save(data, aside)
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            torch.save(data, file)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:

@@ -26,7 +26,7 @@ from pathlib import Path
 import yaml
 
 from chansearch.errors import UserError
-from chansearch.files import csv_text, locked, write_aside
+from chansearch.files import csv_text, locked, read_config, refuse_existing, write_aside
 from chansearch.search.candidate import Candidate, CurvePoint, Draws, Origin, Outcome, Record, State
 from chansearch.search.spent import SessionTime, Spent
 from chansearch.space import Member, Shape, format_channels, parse_channels
@@ -143,10 +143,7 @@ class RunDirectory:
 
     def refuse_existing(self) -> None:
         """Raises ``UserError`` if there is something at the path already."""
-        if self.path.exists():
-            raise UserError(
-                f"name: {self.path} exists already; choose another, or continue it with `chansearch resume {self.path}`"
-            )
+        refuse_existing(self.path, "chansearch resume")
 
     @staticmethod
     def open(path: Path | str) -> RunDirectory:
@@ -172,13 +169,7 @@ class RunDirectory:
 
     def config(self) -> dict:
         """What the run was asked for, as plain YAML types."""
-        try:
-            data = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise UserError(f"run: {self.config_file} cannot be read as YAML: {' '.join(str(error).split())}") from None
-        if not isinstance(data, dict):
-            raise UserError(f"run: {self.config_file} holds no configuration")
-        return data
+        return read_config(self.config_file)
 
     def append_record(self, record: Record) -> None:
         """Add a candidate that has ended; on disk when this returns."""

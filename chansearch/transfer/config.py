@@ -10,6 +10,7 @@ from typing import Any
 
 from chansearch.config import RayConfig, Tree
 from chansearch.errors import UserError
+from chansearch.ranges import above_zero, at_least, fraction, in_unit, one_of, probability
 from chansearch.train.config import KERNELS, PRECISIONS
 
 
@@ -54,6 +55,7 @@ class RecipeConfig:
     crop_scale: list[float] = field(default_factory=lambda: [0.08, 1.0])  # of the image's area
     flip: float = 0.5  # probability of mirroring
     auto_augment: str | None = "rand-m9-mstd0.5"  # null: none
+    color_jitter: float = 0.4  # of brightness, contrast and saturation; timm's, only without auto_augment
     random_erasing: float = 0.2  # probability
     erasing_mode: str = "pixel"  # pixel, rand or const
     ema_decay: float | None = None  # of an average of the weights; null: none
@@ -74,7 +76,7 @@ class EngineConfig:
 @dataclass
 class WorkersConfig(RayConfig):
     workers: int | None = None  # training processes; null: one a GPU, or one on a CPU
-    cpus_per_worker: int = 1  # cores of each; on a CPU, two workers of one core are faster than one worker of two
+    cpus_per_worker: int | None = None  # cores of each; null: one on a CPU, an equal share of all cores with GPUs
     retries: int = 3  # of a training whose worker died
 
 
@@ -93,10 +95,9 @@ class TrainingConfig:
     name: str | None = None
 
 
-TRAINING = Tree(
-    "transfer", TrainingConfig, "train", "data=folder or recipe.epochs=50", free="network"
-)
+TRAINING = Tree("transfer", TrainingConfig, "train", "data=folder or recipe.epochs=50", free="network")
 
+DEVICES = ("auto", "cpu", "cuda")
 SCHEDULES = ("cosine", "tanh", "poly", "constant")
 INTERPOLATIONS = ("bilinear", "bicubic")
 ERASING_MODES = ("pixel", "rand", "const")
@@ -107,15 +108,15 @@ def validate(config: TrainingConfig) -> None:
     _validate_data(config.data)
     _validate_recipe(config.recipe)
     engine, cluster = config.train, config.cluster
-    if engine.device not in ("auto", "cpu", "cuda"):
-        raise UserError(f"train.device: {engine.device!r}; allowed: auto, cpu, cuda")
-    _one_of("train.precision", engine.precision, PRECISIONS)
-    _one_of("train.kernels", engine.kernels, KERNELS)
-    _bounds("train.checkpoint_minutes", engine.checkpoint_minutes, 0, None, open_low=True)
+    one_of("train.device", engine.device, DEVICES)
+    one_of("train.precision", engine.precision, PRECISIONS)
+    one_of("train.kernels", engine.kernels, KERNELS)
+    above_zero("train.checkpoint_minutes", engine.checkpoint_minutes)
     if cluster.workers is not None:
-        _bounds("cluster.workers", cluster.workers, 1)
-    _bounds("cluster.cpus_per_worker", cluster.cpus_per_worker, 1)
-    _bounds("cluster.retries", cluster.retries, 0)
+        at_least("cluster.workers", cluster.workers, 1)
+    if cluster.cpus_per_worker is not None:
+        at_least("cluster.cpus_per_worker", cluster.cpus_per_worker, 1)
+    at_least("cluster.retries", cluster.retries, 0)
 
 
 def _validate_data(data: ImagesConfig) -> None:
@@ -123,58 +124,41 @@ def _validate_data(data: ImagesConfig) -> None:
         raise UserError("data.root: null; name the folder that holds train/<class>/… and val/<class>/…")
     for key in ("images_per_class", "val_images_per_class"):
         if getattr(data, key) is not None:
-            _bounds(f"data.{key}", getattr(data, key), 1)
-    _bounds("data.subset_seed", data.subset_seed, 0)
+            at_least(f"data.{key}", getattr(data, key), 1)
+    at_least("data.subset_seed", data.subset_seed, 0)
     for key in ("mean", "std"):
         if len(getattr(data, key)) != 3:
             raise UserError(f"data.{key}: {getattr(data, key)}; allowed: three numbers, of red, green and blue")
     if min(data.std) <= 0:
         raise UserError(f"data.std: {data.std}; allowed: above 0")
-    _one_of("data.interpolation", data.interpolation, INTERPOLATIONS)
-    _bounds("data.crop_pct", data.crop_pct, 0, 1, open_low=True)
+    one_of("data.interpolation", data.interpolation, INTERPOLATIONS)
+    above_zero("data.crop_pct", data.crop_pct)
+    probability("data.crop_pct", data.crop_pct)
     if data.workers is not None:
-        _bounds("data.workers", data.workers, 0)
+        at_least("data.workers", data.workers, 0)
 
 
 def _validate_recipe(recipe: RecipeConfig) -> None:
     for key in ("epochs", "batch_size", "lr_batch_size"):
-        _bounds(f"recipe.{key}", getattr(recipe, key), 1)
-    _bounds("recipe.micro_batch", recipe.micro_batch, 2)  # BatchNorm needs two images
-    for key in ("seed", "weight_decay", "warmup_lr", "min_lr", "mixup", "cutmix"):
-        _bounds(f"recipe.{key}", getattr(recipe, key), 0)
-    _bounds("recipe.lr", recipe.lr, 0, open_low=True)
+        at_least(f"recipe.{key}", getattr(recipe, key), 1)
+    at_least("recipe.micro_batch", recipe.micro_batch, 2)  # BatchNorm needs two images
+    for key in ("seed", "weight_decay", "warmup_lr", "min_lr", "mixup", "cutmix", "color_jitter"):
+        at_least(f"recipe.{key}", getattr(recipe, key), 0)
+    above_zero("recipe.lr", recipe.lr)
     if not 0 <= recipe.warmup_epochs < recipe.epochs:
         raise UserError(
             f"recipe.warmup_epochs: {recipe.warmup_epochs:g}; allowed: 0 to less than recipe.epochs, "
             f"which is {recipe.epochs}"
         )
     for key in ("momentum", "label_smoothing"):
-        _bounds(f"recipe.{key}", getattr(recipe, key), 0, 1, open_high=True)
+        in_unit(f"recipe.{key}", getattr(recipe, key))
     for key in ("flip", "random_erasing"):
-        _bounds(f"recipe.{key}", getattr(recipe, key), 0, 1)
+        probability(f"recipe.{key}", getattr(recipe, key))
     if not (len(recipe.crop_scale) == 2 and 0 < recipe.crop_scale[0] <= recipe.crop_scale[1] <= 1):
         raise UserError(f"recipe.crop_scale: {recipe.crop_scale}; allowed: [LEAST,MOST] with 0 < LEAST <= MOST <= 1")
-    _one_of("recipe.schedule", recipe.schedule, SCHEDULES)
-    _one_of("recipe.erasing_mode", recipe.erasing_mode, ERASING_MODES)
+    one_of("recipe.schedule", recipe.schedule, SCHEDULES)
+    one_of("recipe.erasing_mode", recipe.erasing_mode, ERASING_MODES)
     if recipe.ema_decay is not None:
-        _bounds("recipe.ema_decay", recipe.ema_decay, 0, 1, open_low=True, open_high=True)
+        fraction("recipe.ema_decay", recipe.ema_decay)
     if recipe.clip_grad is not None:
-        _bounds("recipe.clip_grad", recipe.clip_grad, 0, open_low=True)
-
-
-def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UserError(f"{key}: {value!r}; allowed: {', '.join(allowed)}")
-
-
-def _bounds(
-    key: str, value: float, low: float, high: float | None = None, *, open_low: bool = False, open_high: bool = False
-) -> None:
-    """Written so that nan is refused too."""
-    above = value > low if open_low else value >= low
-    below = high is None or (value < high if open_high else value <= high)
-    if not (above and below):
-        allowed = f"above {low}" if open_low else f"{low} or more"
-        if high is not None:
-            allowed += f" and below {high}" if open_high else f" up to {high}"
-        raise UserError(f"{key}: {value}; allowed: {allowed}")
+        above_zero("recipe.clip_grad", recipe.clip_grad)
