@@ -49,7 +49,7 @@ def _train_help() -> str:
             "settings (KEY=VALUE), a few of them; --cfg job prints all:",
             "  model=rexnet_100|FILE.yaml|FILE.pt|RUN  weights=FILE  network.drop_path=0.2  network.input_size=64",
             "  data.root=DIR with DIR/train/<class>/… and DIR/val/<class>/…  data.images_per_class=50",
-            "  recipe.epochs=400  recipe.batch_size=512  recipe.micro_batch=128  recipe.lr=0.5  recipe.ema_decay=0.9999",
+            "  recipe.epochs=400  recipe.batch_size=512  recipe.micro_batch=128  recipe.lr=0.5  recipe.ema_decay=null",
             "  train.device=auto  train.precision=auto  train.checkpoint_minutes=10",
             "  cluster.workers=4  cluster.retries=3  cluster.address=auto",
             "  name=my-training  results=results",

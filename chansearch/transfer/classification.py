@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
+from chansearch.nets.spec import NetworkSpec
 from chansearch.train.seeding import derive_seed
 from chansearch.transfer.accuracy import count_right, make_normalise
 from chansearch.transfer.batches import BatchPlan, micro_batches

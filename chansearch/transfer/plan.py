@@ -79,7 +79,7 @@ def network_changes(config: TrainingConfig) -> dict:
 
 
 def make_crew(config: TrainingConfig, cpus: int, gpus: int) -> Crew:
-    """Worker processes for a machine or cluster of so many cores and GPUs; raises ``UserError`` where they do not fit."""
+    """Workers for so many cores and GPUs, of a machine or cluster; raises ``UserError`` where they do not fit."""
     cluster, device = config.cluster, config.train.device
     if device == "cuda" and not gpus:
         raise UserError("train.device: 'cuda' asked for, but no GPU is there; allowed here: auto, cpu")
@@ -135,7 +135,7 @@ def describe(plan: Plan, crew: Crew, batches: BatchPlan) -> str:
 
 
 def estimate(plan: Plan, crew: Crew) -> str:
-    """The time it will take by a few steps on noise in this process; reading images comes on top where that is slower."""
+    """The time it will take, by a few steps on noise in this process; reading images is not in it."""
     from chansearch.nets.network import Network
     from chansearch.train.config import TrainConfig
     from chansearch.train.engine import measure_step
