@@ -74,6 +74,9 @@ class Trainer:
         self._average = make_average(self._network, config.recipe)
         self._progress = self._resume()
         self._parallel, self._control = self._join()
+        self._momenta = [
+            (module, module.momentum) for module in self._network.modules() if hasattr(module, "running_mean")
+        ]
         self._saved_at = time.monotonic()
 
     def run(self) -> None:
@@ -91,8 +94,8 @@ class Trainer:
         """The network as gradients are averaged over the workers, and a group to agree in."""
         if self._plan.workers == 1:
             return self._network, None
-        # Each worker keeps its own running averages of BatchNorm, of the images it saw; they are averaged before
-        # they are used. Sent out from the first worker at each step, as by default, they would forget the others'.
+        # Each worker keeps its own running averages of BatchNorm, of the images it saw, and ``_meet`` makes one of
+        # them. Sent out from the first worker at each step, as by default, they would forget the others' images.
         parallel = DistributedDataParallel(self._network, broadcast_buffers=False, gradient_as_bucket_view=True)
         return parallel, distributed.new_group(backend="gloo")
 
@@ -122,6 +125,7 @@ class Trainer:
         self._schedule.step_update(number)
         loss_sum = torch.zeros((), device=self._device)
         for turn in range(self._plan.accumulation):
+            self._share_momentum(turn)
             batch = next(batches)
             with self._apart(turn), self._autocast:
                 loss = self._task.loss(self._parallel, batch) / self._plan.accumulation
@@ -143,6 +147,16 @@ class Trainer:
         if self._plan.workers == 1 or turn + 1 == self._plan.accumulation:
             return contextlib.nullcontext()
         return self._parallel.no_sync()
+
+    def _share_momentum(self, turn: int) -> None:
+        """One step moves BatchNorm's running averages once, by the mean over its micro-batches, however many they are.
+
+        With momentum m and A of them, the turns' momenta solve: (1 - m_1)…(1 - m_A) = 1 - m, and each micro-batch
+        weighs m/A in the end. Over workers the mean is taken in ``_meet``: what is linear can be averaged late.
+        """
+        turns = self._plan.accumulation
+        for module, momentum in self._momenta if turns > 1 else ():
+            module.momentum = momentum / (turns - (turns - 1 - turn) * momentum)
 
     def _is_time(self) -> bool:
         """Whether to save inside an epoch: the first worker's clock decides for all."""
