@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 
@@ -22,7 +23,7 @@ def evaluate(config: TrainingConfig) -> dict:
     Raises ``UserError`` where the network's classes are not those of the folder.
     """
     validate(config)
-    val = find_validation(config.data)
+    val = find_validation(dataclasses.replace(config.data, classes=None))  # how many is the network's to say
     model = open_model(config.model, weights=config.weights, changes=network_changes(config))
     spec = model.spec
     if not model.trained:

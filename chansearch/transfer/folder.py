@@ -132,9 +132,5 @@ def data_settings(model: str) -> list[str]:
     if not file.is_file():
         return []
     data = read_config(file).get("data")
-    keys = ("name", "classes", "mean", "std", "interpolation", "crop_pct")
-    return [f"data.{key}={_setting(data[key])}" for key in keys if isinstance(data, dict) and key in data]
-
-
-def _setting(value: object) -> str:
-    return "null" if value is None else str(value).replace(" ", "")
+    keys = ("mean", "std", "interpolation", "crop_pct")
+    return [f"data.{key}={data[key]}" for key in keys if isinstance(data, dict) and key in data]

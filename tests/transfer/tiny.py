@@ -38,7 +38,7 @@ SPEC = NetworkSpec(
 # Everything that draws at random is on, in 5 steps of 2 micro-batches an epoch.
 SETTINGS = (
     "data=folder",
-    "network.input_size=16",
+    "network.drop_path=0.1",
     "recipe.epochs=3",
     "recipe.warmup_epochs=1",
     "recipe.batch_size=16",
