@@ -99,6 +99,12 @@ class TrainingFolder:
         """All epochs so far, a row each."""
         write_aside(self.epochs_file, csv_text(rows[0], rows))
 
+    def epochs_done(self) -> int:
+        """Whole epochs, as ``epochs.csv`` has them."""
+        if not self.epochs_file.is_file():
+            return 0
+        return len(self.epochs_file.read_text(encoding="utf-8").splitlines()) - 1  # numbers: no cell has a line's end
+
     def log(self, line: str) -> None:
         """Add a line for the person who watches; several processes may."""
         with self.log_file.open("a", encoding="utf-8") as file:

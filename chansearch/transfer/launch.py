@@ -92,6 +92,9 @@ def resume(folder: TrainingFolder) -> None:
     """
     held = folder.config()
     config = from_plain(held, str(folder.config_file), TRAINING)
+    if folder.epochs_done() == config.recipe.epochs:
+        print(f"training: {folder.path} is complete: {config.recipe.epochs} epochs")
+        return
     load_checkpoint(folder.start_file)  # workers will; a damaged one is said before they start
     train, val = find_training(config.data), find_validation(config.data)
     facts = held.get("provenance") or {}
@@ -142,7 +145,7 @@ def _train(job: Job, dashboard: str | None) -> None:
         ),
     )
     try:
-        failure = _follow(trainer.fit, job.folder)
+        failure = _follow(trainer.fit, job.folder, job.config.recipe.epochs)
     finally:
         folder.forget_ray()
     if (reason := folder.why_ended()) is not None:
@@ -152,10 +155,11 @@ def _train(job: Job, dashboard: str | None) -> None:
         raise UserError(f"training failed, {retries} retries included: {last}")
 
 
-def _follow(fit: Callable[[], object], folder: TrainingFolder) -> BaseException | None:
+def _follow(fit: Callable[[], object], folder: TrainingFolder, epochs: int) -> BaseException | None:
     """Print what is logged until ``fit`` is done, and give what it raised. Raises ``Interrupted`` on Ctrl-C.
 
-    Ray would take SIGINT for itself in the main thread; so it gets another one, which dies with Ray.
+    Ray would take SIGINT for itself in the main thread; so it gets another one, which dies with Ray. After the end
+    Ray clears up for up to twelve seconds, which is not waited for: its shutdown does the same.
     """
     failures: list[BaseException] = []
 
@@ -170,7 +174,7 @@ def _follow(fit: Callable[[], object], folder: TrainingFolder) -> BaseException 
         log.seek(0, os.SEEK_END)
         thread.start()
         try:
-            while thread.is_alive():
+            while thread.is_alive() and folder.epochs_done() < epochs and folder.why_ended() is None:
                 thread.join(_LOOK_SECONDS)
                 print(log.read(), end="", flush=True)
         except KeyboardInterrupt:

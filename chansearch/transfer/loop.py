@@ -82,6 +82,8 @@ class Trainer:
     def run(self) -> None:
         """Train to the last epoch. Raises ``Diverged`` where the loss left the finite numbers; the checkpoint before
         that stays."""
+        if self._rank == 0 and self._progress.rows:
+            self._folder.write_epochs(self._progress.rows)  # it may have been cut off between checkpoint and table
         with self._tensorboard() as board:
             while (epoch := len(self._progress.rows) + 1) <= self._config.recipe.epochs:
                 row = self._train_epoch(epoch)
@@ -193,9 +195,7 @@ class Trainer:
             return self._task.measure(network)
 
     def _record(self, row: dict[str, float], board) -> None:
-        """An epoch is over: the checkpoint first, for what it holds is never trained again."""
-        self._save(self._progress)
-        self._folder.write_epochs(self._progress.rows)
+        """An epoch is over: the model first, for what a checkpoint holds is never trained again."""
         averaged = row.get("ema_val_top1", -1.0) > row["val_top1"]
         best = self._average.module if averaged else self._network
         weights = {name: value.cpu() for name, value in best.state_dict().items()}
@@ -207,6 +207,8 @@ class Trainer:
         if row["epoch"] == self._config.recipe.epochs:
             what = "the average of the weights" if averaged else "the weights"
             self._folder.log(f"{self._folder.model_file} holds {what} of the last epoch")
+        self._save(self._progress)
+        self._folder.write_epochs(self._progress.rows)  # last: who follows may leave when it is complete
 
     def _save(self, progress: Progress) -> None:
         self._saved_at = time.monotonic()

@@ -37,7 +37,8 @@ class Ended:
         return rows(self.path)
 
     def network(self) -> dict[str, torch.Tensor]:
-        return read_tensors(self.path / "checkpoints" / "last.pt")["network"]
+        held = read_tensors(self.path / "checkpoints" / "last.pt")["network"]
+        return {name: value for name, value in held.items() if value.is_floating_point()}  # not how often BatchNorm saw
 
 
 def rows(path: Path) -> list[dict[str, str]]:
