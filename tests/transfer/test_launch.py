@@ -1,20 +1,15 @@
 """Under real Ray: one worker and two, a worker that is killed, Ctrl-C, a power cut."""
 
-import contextlib
-import csv
-import os
-import signal
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
-from chansearch.errors import UserError
-from chansearch.nets.checkpoint import read_tensors
+from chansearch.cli import main
 from chansearch.nets.model import open_model
 from tests.search.live import Process
+from tests.transfer.live import Training, kill_a_worker
 from tests.transfer.tiny import make_dataset, make_world, settings
 
 pytestmark = pytest.mark.slow
@@ -24,101 +19,51 @@ STEPS = 5  # an epoch
 LONG = (f"recipe.epochs={EPOCHS}", "train.checkpoint_minutes=1e-9", "cluster.retries=1")
 
 
-@dataclass
-class Ended:
-    """A training after its end."""
-
-    path: Path
-    code: int
-    out: str
-    err: str
-
-    def rows(self) -> list[dict[str, str]]:
-        return rows(self.path)
-
-    def network(self) -> dict[str, torch.Tensor]:
-        held = read_tensors(self.path / "checkpoints" / "last.pt")["network"]
-        return {name: value for name, value in held.items() if value.is_floating_point()}  # not how often BatchNorm saw
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    """Of epochs.csv, without times."""
-    with (path / "epochs.csv").open(newline="") as file:
-        return [{key: row[key] for key in row if "second" not in key} for row in csv.DictReader(file)]
-
-
-def begin(root: Path, name: str, *more: str) -> Process:
-    return Process("train", *settings(root, *LONG, *more, f"name={name}"), cwd=root)
-
-
-def go_on(root: Path, name: str) -> Process:
-    return Process("train", "--resume", f"results/{name}", cwd=root)
-
-
-def end(process: Process, root: Path, name: str) -> Ended:
-    code = process.wait()
-    return Ended(root / "results" / name, code, process.out, process.err)
-
-
-def place(path: Path) -> tuple[int, int]:
-    """Whole epochs and steps of the next one, in the last checkpoint."""
-    with contextlib.suppress(UserError):
-        progress = read_tensors(path / "checkpoints" / "last.pt")["progress"]
-        return len(progress["rows"]), progress["step"]
-    return 0, 0
-
-
-def until_mid_epoch(process: Process, path: Path, epochs: int) -> None:
-    def reached() -> bool:
-        whole, step = place(path)
-        return whole >= epochs and 0 < step < STEPS - 1
-
-    process.until(reached)
-
-
-def workers(process: Process) -> list[int]:
-    """Ids of its training processes."""
-    found = []
-    for pid in process.tree():
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::RayTrainWorker"):
-                found.append(pid)
-    return found
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
     return make_world(tmp_path_factory.mktemp("launch"))
 
 
+def begin(training: Training, *more: str) -> Process:
+    return training.begin(*settings(training.root, *LONG, *more))
+
+
 @pytest.fixture(scope="module")
-def unbroken(root) -> Ended:
+def unbroken(root) -> Training:
     """One worker, who accumulates two micro-batches a step."""
-    return end(begin(root, "unbroken"), root, "unbroken")
+    training = Training(root, "unbroken")
+    return training.end(begin(training))
 
 
 @pytest.fixture(scope="module")
-def killed(root) -> Ended:
+def killed(root) -> Training:
     """Two workers of one micro-batch a step; one of them dies in mid-epoch."""
-    process = begin(root, "killed", "cluster.workers=2")
-    until_mid_epoch(process, root / "results" / "killed", epochs=3)
-    os.kill(max(workers(process)), signal.SIGKILL)
-    return end(process, root, "killed")
+    training = Training(root, "killed")
+    process = begin(training, "cluster.workers=2")
+    training.until_mid_epoch(process, 3, STEPS)
+    kill_a_worker(process)
+    return training.end(process)
 
 
 @pytest.fixture(scope="module")
-def cut(root) -> list[Ended]:
-    """One worker: Ctrl-C in mid-epoch, then a power cut, then to the end."""
-    path = root / "results" / "cut"
-    first = begin(root, "cut")
-    until_mid_epoch(first, path, epochs=2)
-    chapters = [Ended(path, first.press_ctrl_c(), first.out, first.err)]
-    assert place(path)[0] < EPOCHS
-    second = go_on(root, "cut")
-    until_mid_epoch(second, path, epochs=place(path)[0] + 2)
-    second.kill_tree()
-    assert place(path)[0] < EPOCHS
-    return [*chapters, end(go_on(root, "cut"), root, "cut")]
+def stopped(root) -> Training:
+    """One worker, and Ctrl-C in mid-epoch."""
+    training = Training(root, "cut")
+    process = begin(training)
+    training.until_mid_epoch(process, 2, STEPS)
+    return training.note(process, process.press_ctrl_c())
+
+
+@pytest.fixture(scope="module")
+def resumed(stopped, root) -> Training:
+    """The same, resumed, cut off by a power cut, and resumed to the end."""
+    training = Training(root, stopped.name)
+    process = training.go_on()
+    whole, _ = training.place()
+    training.until_mid_epoch(process, whole + 2, STEPS)
+    process.kill_tree()
+    assert training.place()[0] < EPOCHS
+    return training.end(training.go_on())
 
 
 class TestOneWorker:
@@ -160,22 +105,22 @@ class TestTwoWorkers:
 
 
 class TestCutOff:
-    def test_ctrl_c_says_how_to_go_on(self, cut):
-        assert cut[0].code == 130
-        assert cut[0].err == "stopped; go on with `chansearch train --resume results/cut`\n"
+    def test_ctrl_c_says_how_to_go_on(self, stopped):
+        assert stopped.code == 130
+        assert stopped.err == "stopped; go on with `chansearch train --resume results/cut`\n"
+        assert stopped.place()[0] < EPOCHS
 
-    def test_it_ends_as_if_never_cut_off(self, cut, unbroken):
-        assert cut[-1].code == 0
-        assert cut[-1].rows() == unbroken.rows()
-        ours, theirs = cut[-1].network(), unbroken.network()
+    def test_it_ends_as_if_never_cut_off(self, resumed, unbroken):
+        assert (resumed.code, resumed.err) == (0, "")
+        assert resumed.rows() == unbroken.rows()
+        ours, theirs = resumed.network(), unbroken.network()
         assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
-    def test_a_complete_training_is_left_alone(self, cut, root):
-        before = (cut[-1].path / "epochs.csv").read_bytes()
-        again = end(go_on(root, "cut"), root, "cut")
-        assert again.code == 0
-        assert "complete" in again.out
-        assert (again.path / "epochs.csv").read_bytes() == before
+    def test_a_complete_training_is_left_alone(self, resumed, capsys):
+        before = (resumed.path / "epochs.csv").read_bytes()
+        assert main(["train", "--resume", str(resumed.path)]) == 0
+        assert f"is complete: {EPOCHS} epochs" in capsys.readouterr().out
+        assert (resumed.path / "epochs.csv").read_bytes() == before
 
 
 def test_what_would_fail_again_is_not_tried_again(tmp_path):
@@ -183,7 +128,8 @@ def test_what_would_fail_again_is_not_tried_again(tmp_path):
     make_world(tmp_path)
     broken = tmp_path / "images" / "train" / "bee" / "7.png"
     broken.write_bytes(b"no image")
-    done = end(begin(tmp_path, "broken", "cluster.workers=2"), tmp_path, "broken")
+    done = Training(tmp_path, "broken")
+    done.end(begin(done, "cluster.workers=2"))
     assert done.code == 2
     assert done.err.count("\n") == 1
     assert f"cannot read image '{broken}'" in done.err
@@ -191,8 +137,6 @@ def test_what_would_fail_again_is_not_tried_again(tmp_path):
 
 
 def test_images_that_have_changed_are_not_gone_on_with(unbroken, tmp_path, capsys):
-    from chansearch.cli import main
-
     make_dataset(tmp_path / "images", train=29)
     held = yaml.safe_load((unbroken.path / "config.yaml").read_text())
     held["data"]["root"] = str(tmp_path / "images")
