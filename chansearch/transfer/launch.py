@@ -66,7 +66,9 @@ def start(plan: Plan) -> TrainingFolder:
 
     Raises ``UserError`` before any worker starts or where training cannot go on, ``Interrupted`` on Ctrl-C.
     """
-    config = plan.config
+    # The folder can be resumed from anywhere.
+    root = str(Path(plan.config.data.root).expanduser().absolute())
+    config = dataclasses.replace(plan.config, data=dataclasses.replace(plan.config.data, root=root))
     path = Path(config.results) / (config.name or _default_name(plan))
     TrainingFolder(path).refuse_existing()
     check_disk(Path(config.results))
@@ -74,7 +76,7 @@ def start(plan: Plan) -> TrainingFolder:
         make_batches(config, len(plan.train), local_crew(config))  # what is wrong is said before Ray takes its seconds
     with stoppable(), ray_session(config.cluster) as dashboard:
         crew = _cluster_crew(config)
-        batches = make_batches(plan.config, len(plan.train), crew)
+        batches = make_batches(config, len(plan.train), crew)
         print(describe(plan, crew, batches), flush=True)
         facts = provenance(train_images=len(plan.train), val_images=len(plan.val), classes=list(plan.train.classes))
         folder = TrainingFolder.create(path, dataclasses.asdict(config) | {"provenance": facts})
@@ -193,8 +195,9 @@ class _SayWhoDied(UserCallback):
         self._failures += 1
         if self._folder.why_ended() is not None or self._failures > self._retries:
             return
-        # When one worker dies the others fail too, in what they were waiting for.
-        lost = [rank for rank, error in worker_exceptions.items() if isinstance(error, RayActorError)]
+        # When one worker dies the others fail too, in what they were waiting for. Ray wraps the death of one.
+        causes = {rank: getattr(error, "health_check_failure", error) for rank, error in worker_exceptions.items()}
+        lost = [rank for rank, cause in causes.items() if isinstance(cause, RayActorError)]
         ranks = ", ".join(map(str, sorted(lost or worker_exceptions)))
         reason = str(next(iter(worker_exceptions.values()))).strip().splitlines()[-1:]
         what = "was lost" if lost else f"failed: {' '.join(reason)}"
@@ -221,6 +224,9 @@ def _work(settings: dict) -> None:
         readers = job.config.data.workers if job.config.data.workers is not None else job.crew.cpus
         task = Classification(job.config, job.train, job.val, job.batches, start.spec, device, rank, readers)
         Trainer(job.config, job.batches, task, start, job.folder, device, rank).run()
-    except (UserError, Diverged) as error:
+    except UserError as error:
         job.folder.end(str(error))
+        raise
+    except Diverged as error:
+        job.folder.end(f"training: {error}; the checkpoint before it stays, a lower recipe.lr may help")
         raise
