@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chansearch.errors import UserError
+from chansearch.files import read_mapping
 from chansearch.train.config import DataConfig, TrainConfig
 
 
@@ -200,7 +201,7 @@ def compose(overrides: Sequence[str], config_dir: str | None = None, tree: Tree 
     store = ConfigStore.instance()
     store.store(name="schema", node=tree.schema)
     for name, file in _spaces(config_dir).items() if tree.has_spaces else ():
-        store.store(group="space", name=name, node=_read_yaml(file), package="space")
+        store.store(group="space", name=name, node=read_mapping(file, f"{file}:"), package="space")
     search_path = [f'hydra.searchpath=["file://{Path(config_dir).resolve()}"]'] if config_dir else []
     try:
         with initialize_config_dir(config_dir=str(shipped("conf") / tree.folder), version_base="1.3"):
@@ -252,18 +253,6 @@ def _spaces(config_dir: str | None) -> dict[str, Path]:
     """Files of the group ``space``: they have a top-level folder of their own, search_spaces/."""
     folders = [shipped("search_spaces"), *([Path(config_dir) / "search_spaces"] if config_dir else [])]
     return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
-
-
-def _read_yaml(file: Path) -> dict:
-    import yaml
-
-    try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{file}: cannot be read as YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(data, dict):
-        raise UserError(f"{file}: holds no mapping of keys to values")
-    return data
 
 
 def _spell_macs(override: str) -> str:

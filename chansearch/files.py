@@ -36,16 +36,16 @@ def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> st
     return buffer.getvalue()
 
 
-def read_config(file: Path) -> dict:
-    """What a run was asked for, as plain YAML types; raises ``UserError`` where ``file`` does not say."""
+def read_mapping(file: Path, name: str) -> dict:
+    """A YAML file of keys and values, in plain types; ``name`` stands for it in the ``UserError`` for anything else."""
     import yaml
 
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"run: {file} cannot be read as YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"{name} cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
-        raise UserError(f"run: {file} holds no configuration")
+        raise UserError(f"{name} holds no mapping of keys to values")
     return data
 
 

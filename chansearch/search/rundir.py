@@ -26,7 +26,7 @@ from pathlib import Path
 import yaml
 
 from chansearch.errors import UserError
-from chansearch.files import csv_text, locked, read_config, refuse_existing, write_aside
+from chansearch.files import csv_text, locked, read_mapping, refuse_existing, write_aside
 from chansearch.search.candidate import Candidate, CurvePoint, Draws, Origin, Outcome, Record, State
 from chansearch.search.spent import SessionTime, Spent
 from chansearch.space import Member, Shape, format_channels, parse_channels
@@ -169,7 +169,7 @@ class RunDirectory:
 
     def config(self) -> dict:
         """What the run was asked for, as plain YAML types."""
-        return read_config(self.config_file)
+        return read_mapping(self.config_file, f"run: {self.config_file}")
 
     def append_record(self, record: Record) -> None:
         """Add a candidate that has ended; on disk when this returns."""

@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 from chansearch.errors import UserError
-from chansearch.files import csv_text, locked, read_config, refuse_existing, write_aside
+from chansearch.files import csv_text, locked, read_mapping, refuse_existing, write_aside
 from chansearch.nets.model import MODEL_FILE
 
 
@@ -93,7 +93,7 @@ class TrainingFolder:
 
     def config(self) -> dict:
         """What the training was asked for, as plain YAML types."""
-        return read_config(self.config_file)
+        return read_mapping(self.config_file, f"run: {self.config_file}")
 
     def write_epochs(self, rows: Sequence[Mapping[str, object]]) -> None:
         """All epochs so far, a row each."""
@@ -137,6 +137,6 @@ def data_settings(model: str) -> list[str]:
     file = TrainingFolder(path.parent if path.name == MODEL_FILE else path).config_file
     if not file.is_file():
         return []
-    data = read_config(file).get("data")
+    data = read_mapping(file, f"{file}:").get("data")
     keys = ("mean", "std", "interpolation", "crop_pct")
     return [f"data.{key}={data[key]}" for key in keys if isinstance(data, dict) and key in data]

@@ -41,8 +41,8 @@ class Progress:
 class Trainer:
     """One worker of a training: all of them call ``run`` together. Goes on from the folder's last checkpoint.
 
-    With one thread on a CPU, what it computes is a function of the configuration and the images alone, bit for bit:
-    wherever it was cut off and resumed. Where there are several workers, they divide the same images otherwise.
+    With one thread on a CPU and one worker, what it computes is a function of the configuration and the images alone,
+    bit for bit, wherever it was cut off and resumed; with several workers it is so but for rounding.
     """
 
     def __init__(
