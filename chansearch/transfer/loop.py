@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from timm.utils import distribute_bn
@@ -199,7 +200,8 @@ class Trainer:
         averaged = row.get("ema_val_top1", -1.0) > row["val_top1"]
         best = self._average.module if averaged else self._network
         weights = {name: value.cpu() for name, value in best.state_dict().items()}
-        save_checkpoint(self._folder.model_file, dataclasses.replace(self._start, weights=weights))
+        with _writing(self._folder.model_file) as path:
+            save_checkpoint(path, dataclasses.replace(self._start, weights=weights))
         for name in row.keys() - {"epoch"}:
             board.add_scalar(name, row[name], row["epoch"])
         board.flush()
@@ -208,7 +210,8 @@ class Trainer:
             what = "the average of the weights" if averaged else "the weights"
             self._folder.log(f"{self._folder.model_file} holds {what} of the last epoch")
         self._save(self._progress)
-        self._folder.write_epochs(self._progress.rows)  # last: who follows may leave when it is complete
+        with _writing(self._folder.epochs_file):
+            self._folder.write_epochs(self._progress.rows)  # last: who follows may leave when it is complete
 
     def _save(self, progress: Progress) -> None:
         self._saved_at = time.monotonic()
@@ -221,11 +224,8 @@ class Trainer:
             "scaler": self._scaler.state_dict(),
             "average": None if self._average is None else self._average.module.state_dict(),
         }
-        path = self._folder.checkpoint_file
-        try:
+        with _writing(self._folder.checkpoint_file) as path:
             write_tensors(path, data)
-        except (OSError, RuntimeError) as error:
-            raise UserError(f"results: {path} cannot be written: {error}; the checkpoint before it stays") from None
 
     def _resume(self) -> Progress:
         """Where the last checkpoint left off; raises ``UserError`` where it is another network's or damaged."""
@@ -253,6 +253,15 @@ class Trainer:
         # Epochs after the checkpoint are trained, and drawn, again.
         with SummaryWriter(str(self._folder.tensorboard), purge_step=len(self._progress.rows) + 1) as board:
             yield board
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """A full disk, for one, is a user's matter."""
+    try:
+        yield path
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"results: {path} cannot be written: {error}; the checkpoint before it stays") from None
 
 
 def _line(row: dict[str, float], epochs: int) -> str:
