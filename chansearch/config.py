@@ -1,4 +1,4 @@
-"""What can be asked of a search: the typed schema of every key, and Hydra's composition of it.
+"""What can be asked of a search: the typed schema of every key; and Hydra's composition of it, or of another schema.
 
 The schema is plain dataclasses and costs nothing to import; Hydra is imported when a configuration is composed.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chansearch.errors import UserError, did_you_mean
+from chansearch.files import read_mapping
 from chansearch.train.config import DataConfig, TrainConfig
 
 
@@ -94,14 +95,18 @@ class SchedulerConfig:
 
 
 @dataclass
-class ClusterConfig:
+class RayConfig:
     address: str = "local"  # local: workers on this machine; auto or HOST:PORT: a running Ray cluster
-    cpus_per_trial: float = 1.0
-    gpus_per_trial: float | None = None  # may be a fraction; null: a quarter where the cluster has GPUs, else none
-    workers: int | None = None  # trials at a time; null: as many as the CPUs and GPUs allow
     dashboard: bool = True
     dashboard_host: str = "127.0.0.1"  # 0.0.0.0 shows it to the network
     dashboard_port: int | None = None  # null: 8265, or the next one that is free
+
+
+@dataclass
+class ClusterConfig(RayConfig):
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float | None = None  # may be a fraction; null: a quarter where the cluster has GPUs, else none
+    workers: int | None = None  # trials at a time; null: as many as the CPUs and GPUs allow
 
 
 @dataclass
@@ -134,6 +139,24 @@ SCHEDULERS = ("none", "asha", "contenders")
 METHODS = ("solve", "reject")
 
 
+@dataclass(frozen=True)
+class Tree:
+    """A tree of configuration: the folder of its groups, the schema of its keys, and what a user calls it by."""
+
+    folder: str  # with a config.yaml and a folder a group; below conf/
+    schema: type  # the root dataclass
+    command: str  # whose --help lists the keys
+    example: str  # of settings, for messages
+    has_spaces: bool = False  # the group ``space`` has a top-level folder of its own, search_spaces/
+    free: str | None = None  # a section whose keys are not the schema's, but checked by those who read it
+
+
+SEARCH = Tree("", SearchConfig, "search", "constraint=c2 or search.candidates=50", has_spaces=True)
+
+# Folders beside the groups of a tree that are none of them.
+_NOT_GROUPS = ("search_spaces", "transfer")
+
+
 def shipped(folder: str) -> Path:
     """``conf`` or ``search_spaces``: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).resolve().parent
@@ -141,19 +164,21 @@ def shipped(folder: str) -> Path:
 
 
 @cache
-def groups(config_dir: str | None = None) -> dict[str, list[str]]:
+def groups(config_dir: str | None = None, tree: Tree = SEARCH) -> dict[str, list[str]]:
     """The groups and their choices, shipped ones and those of ``--config-dir``."""
     found: dict[str, set[str]] = {}
-    for root in [shipped("conf"), *([Path(config_dir)] if config_dir else [])]:
+    for root in [shipped("conf") / tree.folder, *([Path(config_dir)] if config_dir else [])]:
         for file in root.glob("*/*.yaml"):
-            if file.parent.name != "search_spaces":
+            if file.parent.name not in _NOT_GROUPS:
                 found.setdefault(file.parent.name, set()).add(file.stem)
-    found.setdefault("space", set()).update(_spaces(config_dir))
+    if tree.has_spaces:
+        found.setdefault("space", set()).update(_spaces(config_dir))
     return {name: sorted(choices) for name, choices in sorted(found.items())}
 
 
-def compose(overrides: Sequence[str], config_dir: str | None = None) -> SearchConfig:
-    """The configuration that Hydra makes of ``overrides`` (``constraint=c2``, ``search.candidates=20``, …).
+def compose(overrides: Sequence[str], config_dir: str | None = None, tree: Tree = SEARCH) -> Any:
+    """The configuration that Hydra makes of ``overrides`` (``constraint=c2``, ``search.candidates=20``, …): an instance
+    of the tree's schema.
 
     ``config_dir`` adds a folder of the user's own groups. Raises ``UserError``, one line, for anything that is not
     known or of the wrong type.
@@ -169,14 +194,16 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> SearchCo
         raise UserError(f"--config-dir: {config_dir!r} is no folder")
     overrides = [_quote(_spell_macs(override)) for override in overrides]
     for override in overrides:
-        _check_key(override, config_dir)
+        _check_key(override, config_dir, tree)
+    # The schema has no keys for a free section: Hydra adds them.
+    overrides = [f"++{override}" if _is_free(override, tree) else override for override in overrides]
     store = ConfigStore.instance()
-    store.store(name="schema", node=SearchConfig)
-    for name, file in _spaces(config_dir).items():
-        store.store(group="space", name=name, node=_read_yaml(file), package="space")
+    store.store(name="schema", node=tree.schema)
+    for name, file in _spaces(config_dir).items() if tree.has_spaces else ():
+        store.store(group="space", name=name, node=read_mapping(file, f"{file}:"), package="space")
     search_path = [f'hydra.searchpath=["file://{Path(config_dir).resolve()}"]'] if config_dir else []
     try:
-        with initialize_config_dir(config_dir=str(shipped("conf")), version_base="1.3"):
+        with initialize_config_dir(config_dir=str(shipped("conf") / tree.folder), version_base="1.3"):
             from hydra import compose as hydra_compose
 
             return OmegaConf.to_object(hydra_compose("config", overrides=[*overrides, *search_path]))
@@ -186,18 +213,19 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> SearchCo
         raise UserError(_first_line(error)) from None
 
 
-def from_plain(data: dict, source: str) -> SearchConfig:
-    """The configuration of a run directory's ``config.yaml``; raises ``UserError`` naming the key that is wrong."""
+def from_plain(data: dict, source: str, tree: Tree = SEARCH) -> Any:
+    """The configuration of a run directory's ``config.yaml``, an instance of the tree's schema; raises ``UserError``
+    naming the key that is wrong."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    known = {f.name for f in dataclasses.fields(SearchConfig)}
+    known = {f.name for f in dataclasses.fields(tree.schema)}
     settings = {key: value for key, value in data.items() if key in known}
     # A run directory may come from anywhere, and OmegaConf would read the environment for a ${oc.env:…} in it.
     if "${" in str(settings):
         raise UserError(f"{source}: holds an interpolation, '${{…}}'; a run's config.yaml has plain values only")
     try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SearchConfig), OmegaConf.create(settings)))
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(tree.schema), OmegaConf.create(settings)))
     except OmegaConfBaseException as error:
         raise UserError(f"{source}: {_first_line(error)}") from None
 
@@ -226,18 +254,6 @@ def _spaces(config_dir: str | None) -> dict[str, Path]:
     return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
 
 
-def _read_yaml(file: Path) -> dict:
-    import yaml
-
-    try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{file}: cannot be read as YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(data, dict):
-        raise UserError(f"{file}: holds no mapping of keys to values")
-    return data
-
-
 def _spell_macs(override: str) -> str:
     """``constraint.budget.flops…`` set on the command line replaces the same entry of ``macs``."""
     return re.sub(r"^(\+*constraint\.budget\.)flops(?=[.=])", r"\1macs", override)
@@ -250,7 +266,7 @@ def _quote(override: str) -> str:
 
 
 @cache
-def _known_keys() -> frozenset[str]:
+def _known_keys(schema: type = SearchConfig) -> frozenset[str]:
     """Every dotted key of the schema, sections included."""
     keys: set[str] = set()
 
@@ -262,7 +278,7 @@ def _known_keys() -> frozenset[str]:
             if inner:
                 walk(inner[0], f"{prefix}{f.name}.")
 
-    walk(SearchConfig, "")
+    walk(schema, "")
     return frozenset(keys)
 
 
@@ -272,12 +288,12 @@ def _type_hints(node: type) -> dict[str, Any]:
     return typing.get_type_hints(node)
 
 
-def _check_key(override: str, config_dir: str | None) -> None:
+def _check_key(override: str, config_dir: str | None, tree: Tree) -> None:
     """Hydra's own message for an unknown key runs over several lines and names no neighbour."""
     if "=" not in override:
-        raise UserError(f"{override!r} is no setting; write KEY=VALUE, as in constraint=c2 or search.candidates=50")
+        raise UserError(f"{override!r} is no setting; write KEY=VALUE, as in {tree.example}")
     key, value = override.split("=", 1)
-    known_groups = groups(config_dir)
+    known_groups, known_keys = groups(config_dir, tree), _known_keys(tree.schema)
     if key in known_groups and not re.match(r"[{\[]", value):
         for choice in value.split(","):
             if choice.strip("'\" ") not in known_groups[key]:
@@ -285,9 +301,16 @@ def _check_key(override: str, config_dir: str | None) -> None:
                     f"{key}: {choice!r} is unknown{did_you_mean(choice, known_groups[key])}; "
                     f"allowed: {', '.join(known_groups[key])}"
                 )
-    elif not key.startswith("hydra.") and key.lstrip("+~") not in known_groups.keys() | _known_keys():
-        candidates = [*known_groups, *_known_keys()]
-        raise UserError(f"{key}: unknown key{did_you_mean(key, candidates)}; see `chansearch search --help`")
+    elif (
+        not (key.startswith("hydra.") or _is_free(key, tree))
+        and key.lstrip("+~") not in known_groups.keys() | known_keys
+    ):
+        candidates = [*known_groups, *known_keys]
+        raise UserError(f"{key}: unknown key{did_you_mean(key, candidates)}; see `chansearch {tree.command} --help`")
+
+
+def _is_free(override: str, tree: Tree) -> bool:
+    return tree.free is not None and override.startswith(f"{tree.free}.")
 
 
 def _first_line(error: Exception) -> str:

@@ -13,14 +13,28 @@ from PIL import Image
 
 from chansearch import __version__
 from chansearch.cli import main
+from chansearch.config import SEARCH, _known_keys, groups
 from chansearch.cost import price_spec
 from chansearch.search.rundir import RunDirectory
+from chansearch.transfer.config import TRAINING
 from tests.export.runs import make_run
 from tests.nets.specs import search_spec
 from tests.space.golden import TABLE_3
 
-COMMANDS = ("search", "resume", "report", "confirm", "replay", "export", "build", "cost")
-HEAVY = ("torch", "ray", "hydra", "omegaconf", "optuna", "matplotlib", "scipy", "sklearn", "pandas", "tensorboard")
+COMMANDS = ("search", "resume", "report", "confirm", "replay", "export", "build", "cost", "train", "eval")
+HEAVY = (
+    "torch",
+    "ray",
+    "hydra",
+    "omegaconf",
+    "optuna",
+    "matplotlib",
+    "scipy",
+    "sklearn",
+    "pandas",
+    "tensorboard",
+    "timm",
+)
 
 
 @pytest.fixture
@@ -67,31 +81,30 @@ class TestHelp:
         assert captured.out.startswith(f"usage: chansearch {command}")
         assert captured.err == ""
 
-    def test_search_lists_every_choice_of_every_group(self, capsys):
-        from chansearch.config import groups
-
-        exit_code(["search", "--help"])
+    @pytest.mark.parametrize("tree", [SEARCH, TRAINING], ids=lambda tree: tree.command)
+    def test_lists_every_choice_of_every_group(self, tree, capsys):
+        exit_code([tree.command, "--help"])
         out = capsys.readouterr().out
-        for group, choices in groups().items():
+        for group, choices in groups(tree=tree).items():
             [line] = [line for line in out.splitlines() if line.split()[:1] == [group]]
             assert line.split(maxsplit=1)[1] == ", ".join(choices)
 
-    def test_settings_it_names_exist(self, capsys):
-        from chansearch.config import _known_keys
-
-        exit_code(["search", "--help"])
+    @pytest.mark.parametrize("tree", [SEARCH, TRAINING], ids=lambda tree: tree.command)
+    def test_settings_it_names_exist(self, tree, capsys):
+        exit_code([tree.command, "--help"])
         out = capsys.readouterr().out
         settings = out[out.index("settings (KEY=VALUE)") :]
         named = [word.split("=")[0] for word in settings.split() if "=" in word and "." in word.split("=")[0]]
         assert len(named) > 10
-        assert set(named) <= _known_keys()
+        assert {name for name in named if not name.startswith("network.")} <= _known_keys(tree.schema)
 
     def test_version(self, capsys):
         assert exit_code(["--version"]) == 0
         assert capsys.readouterr().out == f"chansearch {__version__}\n"
 
     @pytest.mark.parametrize(
-        "arguments", [["--help"], ["search", "--help"], ["replay", "--help"], ["export", "--help"], ["--version"]]
+        "arguments",
+        [["--help"], *([name, "--help"] for name in ("search", "replay", "export", "train", "eval")), ["--version"]],
     )
     def test_needs_nothing_heavy(self, arguments):
         answer = python(
@@ -105,17 +118,21 @@ class TestHelp:
         )
         assert answer.stderr == "[]\n"
 
-    @pytest.mark.parametrize("module", ["chansearch", "chansearch.cli", "chansearch.config", "chansearch.errors"])
+    @pytest.mark.parametrize(
+        "module",
+        ["chansearch", "chansearch.cli", "chansearch.config", "chansearch.errors", "chansearch.transfer.config"],
+    )
     def test_importing_needs_nothing_heavy(self, module):
         answer = python(f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])")
         assert answer.stdout == "[]\n", answer.stderr
 
-    def test_a_mistyped_key_needs_neither_torch_nor_ray(self):
+    @pytest.mark.parametrize("mistake", [["search", "serach.candidates=4"], ["train", "recipe.epoch=4"]])
+    def test_a_mistyped_key_needs_neither_torch_nor_ray(self, mistake):
         """Hydra's composition is what is left of the time to answer."""
         answer = python(
             "import sys\n"
             "from chansearch.cli import main\n"
-            "main(['search', 'serach.candidates=4'])\n"
+            f"main({mistake})\n"
             "print([name for name in ('torch', 'ray', 'optuna', 'matplotlib') if name in sys.modules])"
         )
         assert answer.stdout == "[]\n", answer.stderr

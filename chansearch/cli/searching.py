@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from chansearch.errors import UserError
+
+if TYPE_CHECKING:
+    from chansearch.config import Tree
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -79,12 +83,19 @@ def _replay_help() -> str:
     return "\n".join(["strategies:", *(f"  {name:<19} {line}" for name, line in STRATEGY_NAMES.items())])
 
 
-def _search_help() -> str:
+def list_groups(tree: Tree) -> str:
+    """For the help of a command: every group with its choices, a line each."""
     from chansearch.config import groups
 
-    lines = ["groups (GROUP=CHOICE):"]
-    lines += [f"  {name:<11} {', '.join(choices)}" for name, choices in groups().items()]
-    lines += [
+    lines = [f"  {name:<11} {', '.join(choices)}" for name, choices in groups(tree=tree).items()]
+    return "\n".join(["groups (GROUP=CHOICE):", *lines])
+
+
+def _search_help() -> str:
+    from chansearch.config import SEARCH
+
+    lines = [
+        list_groups(SEARCH),
         "",
         "settings (KEY=VALUE), a few of them; --cfg job prints all:",
         "  search.candidates=200  search.seed=0  search.method=solve|reject  search.retries=2",
@@ -103,7 +114,7 @@ def _search(given: argparse.Namespace) -> int:
     sweeps = expand_sweeps(given.overrides) if given.multirun else [given.overrides]
     configs = [compose(overrides, given.config_dir) for overrides in sweeps]
     if given.cfg:
-        _print_configs(configs)
+        print_configs(configs)
         return 0
     from chansearch.search.session import check, start
 
@@ -124,7 +135,8 @@ def _check_names(configs: Sequence) -> None:
         raise UserError(f"name: {names[0]!r} would be the name of {len(names)} runs; leave it out of a --multirun")
 
 
-def _print_configs(configs: Sequence) -> None:
+def print_configs(configs: Sequence) -> None:
+    """As YAML that reads back as the same configuration."""
     import dataclasses
 
     import yaml

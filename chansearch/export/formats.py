@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chansearch.errors import UserError
+from chansearch.files import write_aside
 from chansearch.nets import NetworkSpec
-from chansearch.search.rundir import write_aside
 
 # How `chansearch train` and timm normalise images of three channels in [0, 1]: ImageNet's mean and deviation.
 _NORMALISATION = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}

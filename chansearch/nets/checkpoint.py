@@ -14,6 +14,7 @@ from torch import Tensor
 
 from chansearch._version import __version__
 from chansearch.errors import UserError
+from chansearch.files import whole_file
 from chansearch.nets.files import spec_from_dict, spec_to_dict
 from chansearch.nets.spec import NetworkSpec
 
@@ -29,16 +30,22 @@ class Checkpoint:
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     """Written aside and renamed: a file of this name is whole, or is the one before."""
-    path = Path(path)
     data = {
         "chansearch": __version__,
         "network": spec_to_dict(checkpoint.spec),
         "classes": None if checkpoint.classes is None else list(checkpoint.classes),
         "state_dict": dict(checkpoint.weights),
     }
-    aside = path.with_name(path.name + ".part")
-    torch.save(data, aside)
-    aside.replace(path)
+    write_tensors(path, data)
+
+
+def write_tensors(path: str | Path, data: object) -> None:
+    """Tensors in plain containers, for ``read_tensors``; written aside, brought to the disk and renamed.
+
+    Raises ``OSError`` or ``RuntimeError`` where that fails, and leaves a file of this name as it was.
+    """
+    with whole_file(Path(path)) as file:
+        torch.save(data, file)
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:

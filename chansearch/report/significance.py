@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from scipy.stats import norm, t
 
+from chansearch.files import csv_text, write_aside
 from chansearch.report.plain import columns
-from chansearch.search.rundir import RunDirectory, csv_text, write_aside
+from chansearch.search.rundir import RunDirectory
 from chansearch.space import format_channels
 
 CONFIDENCE = 0.95

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chansearch.errors import UserError
+from chansearch.files import csv_text, write_aside
 from chansearch.report import canvas, page, terminal
 from chansearch.report.analysis import Analysis, analyse
 from chansearch.report.deciles import COLUMNS, decile_rows
@@ -19,7 +20,7 @@ from chansearch.report.figure_compare import draw_compare
 from chansearch.report.figure_curves import draw_curves
 from chansearch.report.figure_edf import draw_edf
 from chansearch.report.figure_linearity import draw_linearity
-from chansearch.search.rundir import RunDirectory, csv_text, write_aside
+from chansearch.search.rundir import RunDirectory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,7 +18,8 @@ def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outco
     Fresh seeds follow those of the run, also where it has trained few candidates with all of them. Raises
     ``UserError`` where fewer than two candidates are finished or the data has changed.
     """
-    from chansearch.search.session import check, connected_for, load_same, stoppable
+    from chansearch.cluster import stoppable
+    from chansearch.search.session import check, connected_for, load_same
 
     held = run.config()
     config = from_plain(held, str(run.config_file))

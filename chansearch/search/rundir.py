@@ -19,13 +19,14 @@ import io
 import os
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from chansearch.errors import UserError
+from chansearch.files import csv_text, locked, read_mapping, refuse_existing, write_aside
 from chansearch.search.candidate import Candidate, CurvePoint, Draws, Origin, Outcome, Record, State
 from chansearch.search.spent import SessionTime, Spent
 from chansearch.space import Member, Shape, format_channels, parse_channels
@@ -142,10 +143,7 @@ class RunDirectory:
 
     def refuse_existing(self) -> None:
         """Raises ``UserError`` if there is something at the path already."""
-        if self.path.exists():
-            raise UserError(
-                f"name: {self.path} exists already; choose another, or continue it with `chansearch resume {self.path}`"
-            )
+        refuse_existing(self.path, "chansearch resume")
 
     @staticmethod
     def open(path: Path | str) -> RunDirectory:
@@ -171,13 +169,7 @@ class RunDirectory:
 
     def config(self) -> dict:
         """What the run was asked for, as plain YAML types."""
-        try:
-            data = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise UserError(f"run: {self.config_file} cannot be read as YAML: {' '.join(str(error).split())}") from None
-        if not isinstance(data, dict):
-            raise UserError(f"run: {self.config_file} holds no configuration")
-        return data
+        return read_mapping(self.config_file, f"run: {self.config_file}")
 
     def append_record(self, record: Record) -> None:
         """Add a candidate that has ended; on disk when this returns."""
@@ -212,42 +204,9 @@ class RunDirectory:
             return []
         return [_parsed(self.sessions_file, line, row, _row_to_session) for line, row in _rows(self.sessions_file)]
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Held while a search writes: raises ``UserError`` where another one holds it. A dead process holds nothing."""
-        import fcntl
-
-        with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(
-                    f"run: {self.path} is being written by another search; wait for it or stop it"
-                ) from None
-            yield
-
-
-def write_aside(path: Path, content: str | bytes) -> None:
-    """Write a whole file such that a reader, or a crash, sees the old one or the new one."""
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        with aside.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:  # a full disk, Ctrl-C: half a file is of no use
-        aside.unlink(missing_ok=True)
-        raise
-
-
-def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> str:
-    """A whole table, header first; without rows only the header."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
+        return locked(self.path, "search")
 
 
 def _append(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:

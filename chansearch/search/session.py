@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import shutil
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from chansearch.cluster import stoppable
 from chansearch.config import SearchConfig, compose, from_plain
 from chansearch.errors import UserError
+from chansearch.files import check_disk
 from chansearch.search.candidate import CurvePoint, Outcome, Record
 from chansearch.search.contenders import FIRST_SEED, Further, joined, left
 from chansearch.search.plan import Plan, make_plan
@@ -22,9 +21,6 @@ from chansearch.search.rundir import RunDirectory
 from chansearch.search.sessions import SessionLog
 from chansearch.search.spent import SessionTime
 from chansearch.space import format_channels, line_r2
-
-# Less free space than this and the record of a search may not fit: some hundred kB a candidate, mostly TensorBoard.
-_LEAST_FREE_BYTES = 200 * 2**20
 
 
 class Interrupted(Exception):
@@ -62,7 +58,7 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
 
     Raises ``UserError`` before any worker starts, and ``Interrupted`` on Ctrl-C.
     """
-    from chansearch.search.provenance import provenance
+    from chansearch.provenance import provenance
 
     config = plan.config
     path = Path(config.results) / (config.name or _default_name(config))
@@ -70,7 +66,7 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
         _rehearse(plan)
         return None
     RunDirectory(path).refuse_existing()
-    _check_disk(Path(config.results))
+    check_disk(Path(config.results))
     dataset = _load(plan)
     began = time.monotonic()
     with connected_for(plan, dataset) as cluster:
@@ -100,7 +96,7 @@ def resume(run: RunDirectory) -> RunDirectory:
         return run
     with run.locked():
         plan = check(config)
-        _check_disk(run.path)
+        check_disk(run.path)
         dataset = load_same(plan, held)
         began = time.monotonic()
         with connected_for(plan, dataset) as cluster:
@@ -267,20 +263,6 @@ class _Session:
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """SIGTERM ends a search as Ctrl-C does."""
-
-    def stop(*_) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
 def connected_for(plan: Plan, dataset=None) -> Iterator:
     """The cluster of a plan; ``dataset`` is what will be trained on, None for a rehearsal without images."""
     from chansearch.search.cluster import connected
@@ -317,20 +299,6 @@ def _default_name(config: SearchConfig) -> str:
 
     moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     return f"{config.constraint.name}-{config.data.name}-{config.fidelity}-{moment}"
-
-
-def _check_disk(folder: Path) -> None:
-    existing = folder.resolve()
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"results: {str(folder)!r} cannot be written: {str(existing)!r} is no folder to write in")
-    free = shutil.disk_usage(existing).free
-    if free < _LEAST_FREE_BYTES:
-        raise UserError(
-            f"results: {str(folder)!r} is on a disk with {free // 2**20} MB free; "
-            f"a run needs at least {_LEAST_FREE_BYTES // 2**20} MB"
-        )
 
 
 def _rehearse(plan: Plan) -> None:

@@ -52,6 +52,7 @@ class Normalise:
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> None:
         """``mean`` and ``std`` per channel, as pixels in 0..1."""
+        self.device = device
         self._mean = 255 * torch.tensor(mean, device=device)[:, None, None]
         self._scale = 1 / (255 * torch.tensor(std, device=device)[:, None, None])
 

@@ -7,13 +7,13 @@ bound, or "work it out".
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from chansearch.errors import UserError
+from chansearch.ranges import above_zero, at_least, fraction, in_unit, one_of
 
 DATASETS = ("cifar10", "cifar100", "folder", "digits")
 PARTS = ("val", "test")
@@ -70,17 +70,17 @@ class TrainConfig:
 
 def validate_data(config: DataConfig) -> None:
     """Raise UserError for the first value out of its range; looks at no file (that is ``data.check``)."""
-    _one_of("data.name", config.name, DATASETS)
-    _one_of("data.rank_on", config.rank_on, PARTS)
-    _one_of("data.augment", config.augment, AUGMENTS)
-    _fraction("data.val_fraction", config.val_fraction)
-    _fraction("data.test_fraction", config.test_fraction)
-    _at_least("data.split_seed", config.split_seed, 0)
-    _at_least("data.crop_padding", config.crop_padding, 0)
+    one_of("data.name", config.name, DATASETS)
+    one_of("data.rank_on", config.rank_on, PARTS)
+    one_of("data.augment", config.augment, AUGMENTS)
+    fraction("data.val_fraction", config.val_fraction)
+    fraction("data.test_fraction", config.test_fraction)
+    at_least("data.split_seed", config.split_seed, 0)
+    at_least("data.crop_padding", config.crop_padding, 0)
     for part in ("train", "val", "test"):
         count = getattr(config, f"{part}_images")
         if count is not None:
-            _at_least(f"data.{part}_images", count, 1)
+            at_least(f"data.{part}_images", count, 1)
     if config.rank_on == "test" and config.val_images is not None:
         raise UserError(
             f"data.val_images: {config.val_images}, but data.rank_on=test cuts off no validation part; "
@@ -108,26 +108,25 @@ def validate_train(config: TrainConfig) -> None:
 
     Imports torch only when ``device`` or ``precision`` ask for something a machine may lack.
     """
-    _at_least("train.epochs", config.epochs, 1)
-    _at_least("train.seeds", config.seeds, 1)
-    _at_least("train.batch_size", config.batch_size, 2)  # BatchNorm needs two images
-    _at_least("train.eval_batch_size", config.eval_batch_size, 1)
-    if not config.lr > 0:
-        raise UserError(f"train.lr: {config.lr}; allowed: above 0")
-    _in_unit("train.momentum", config.momentum)
+    at_least("train.epochs", config.epochs, 1)
+    at_least("train.seeds", config.seeds, 1)
+    at_least("train.batch_size", config.batch_size, 2)  # BatchNorm needs two images
+    at_least("train.eval_batch_size", config.eval_batch_size, 1)
+    above_zero("train.lr", config.lr)
+    in_unit("train.momentum", config.momentum)
     if config.nesterov and config.momentum == 0:
         raise UserError("train.nesterov: true needs train.momentum above 0, got 0; allowed here: false")
-    _at_least("train.weight_decay", config.weight_decay, 0)
+    at_least("train.weight_decay", config.weight_decay, 0)
     if not 0 <= config.warmup_epochs <= config.epochs:
         raise UserError(
             f"train.warmup_epochs: {config.warmup_epochs}; allowed: 0 to train.epochs, which is {config.epochs}"
         )
-    _in_unit("train.label_smoothing", config.label_smoothing)
+    in_unit("train.label_smoothing", config.label_smoothing)
     if config.patience is not None:
-        _at_least("train.patience", config.patience, 1)
-    _one_of("train.precision", config.precision, PRECISIONS)
-    _one_of("train.kernels", config.kernels, KERNELS)
-    _one_of("train.compile", config.compile, COMPILE)
+        at_least("train.patience", config.patience, 1)
+    one_of("train.precision", config.precision, PRECISIONS)
+    one_of("train.kernels", config.kernels, KERNELS)
+    one_of("train.compile", config.compile, COMPILE)
     if config.kernels == "native" and config.compile == "true":
         raise UserError(
             "train.kernels: 'native' cannot be compiled by torch; allowed with train.compile=true: auto, torch"
@@ -150,25 +149,3 @@ def cache_dir(config: DataConfig) -> Path:
 def user_cache() -> Path:
     """``$XDG_CACHE_HOME/chansearch``, or ``~/.cache/chansearch``; it need not exist."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "chansearch"
-
-
-def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        nearest = difflib.get_close_matches(str(value), allowed, n=1)
-        hint = f" (did you mean {nearest[0]}?)" if nearest else ""
-        raise UserError(f"{key}: '{value}'{hint}; allowed: {', '.join(allowed)}")
-
-
-def _at_least(key: str, value: float, lowest: int) -> None:
-    if not value >= lowest:  # written so that nan is refused too
-        raise UserError(f"{key}: {value}; allowed: {lowest} or more")
-
-
-def _fraction(key: str, value: float) -> None:
-    if not 0 < value < 1:
-        raise UserError(f"{key}: {value}; allowed: between 0 and 1, both excluded")
-
-
-def _in_unit(key: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise UserError(f"{key}: {value}; allowed: 0 to 1, 1 excluded")

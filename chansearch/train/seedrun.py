@@ -12,9 +12,7 @@ from torch.nn import functional
 
 from chansearch.train.augment import Draws, augment, draw
 from chansearch.train.config import TrainConfig
-from chansearch.train.depthwise import replace_strided_depthwise
-from chansearch.train.native.modules import use_native
-from chansearch.train.pooling import replace_average_pool
+from chansearch.train.quicken import quicken
 from chansearch.train.results import Diverged
 from chansearch.train.schedule import learning_rate
 from chansearch.train.workbench import Part, Workbench
@@ -29,12 +27,7 @@ class SeedRun:
         self._bench = bench
         with bench.seeded(seed, "weights"):
             model = make_model()
-        if bench.device.type == "cpu" and bench.config.compile != "true":
-            replace_average_pool(model)
-        if bench.native:
-            use_native(model)
-        elif bench.bf16_on_cpu:
-            replace_strided_depthwise(model)
+        quicken(model, bench.device, bench.dtype, native=bench.native, compiled=bench.config.compile == "true")
         self._model = model.to(bench.device, memory_format=torch.channels_last)
         self.use_compiled = bench.config.compile == "true"
         self._optimizer = build_optimizer(self._model, bench.config)

@@ -44,10 +44,6 @@ class Workbench:
         self.batch_size = min(config.batch_size, len(self.train))
         self.steps_per_epoch = len(self.train) // self.batch_size
 
-    @property
-    def bf16_on_cpu(self) -> bool:
-        return self.device.type == "cpu" and self.dtype == torch.bfloat16
-
     def autocast(self) -> torch.autocast:
         """The context of a forward pass; does nothing in fp32."""
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chansearch.errors import UserError
+from chansearch.files import write_aside
 from chansearch.search.candidate import Candidate, CurvePoint, Draws, Origin, Outcome, Record, State
-from chansearch.search.rundir import RunDirectory, write_aside
+from chansearch.search.rundir import RunDirectory
 from chansearch.search.spent import Spent
 from chansearch.space import Member
 from tests.space.strategies import heights

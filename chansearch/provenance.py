@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chansearch._version import __version__
 
-_PACKAGES = ("torch", "torchvision", "ray", "optuna", "numpy", "hydra-core")
+_PACKAGES = ("torch", "torchvision", "timm", "ray", "optuna", "numpy", "hydra-core")
 
 
 def provenance(**facts: object) -> dict:
@@ -38,7 +38,7 @@ def provenance(**facts: object) -> dict:
 
 def _git_revision() -> str | None:
     """Of the checkout that the package runs from; None for an installed one."""
-    checkout = Path(__file__).resolve().parents[2]
+    checkout = Path(__file__).resolve().parents[1]
     if not (checkout / ".git").exists():
         return None
     try:

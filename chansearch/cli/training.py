@@ -1,0 +1,130 @@
+"""Commands on trained networks: train, eval."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from chansearch.errors import UserError
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """The parsers of this module's commands."""
+    train = commands.add_parser(
+        "train",
+        help="train a network on images: chansearch train model=rexnet_100 data=imagenet data.root=DIR",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Train a network on images in class folders; makes a folder under results/.",
+        epilog=_train_help(),
+    )
+    train.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="groups and settings, see below")
+    train.add_argument("--resume", metavar="RUN", help="go on with results/RUN, which was cut off")
+    train.add_argument("--dry-run", action="store_true", help="print the plan and the estimated time, and stop")
+    train.add_argument("--config-dir", "-cd", metavar="DIR", help="a folder of your own groups: DIR/recipe/mine.yaml")
+    train.add_argument("--cfg", choices=["job"], help="print the composed configuration, and stop")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser(
+        "eval", help="top-1 and top-5 of a network on validation images: chansearch eval results/RUN data.root=DIR"
+    )
+    evaluate.add_argument(
+        "model", metavar="MODEL", help="a training's folder, a checkpoint, a YAML file, or rexnet_100"
+    )
+    evaluate.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="data.root=DIR, data=folder, …")
+    evaluate.add_argument("--weights", metavar="FILE", help="of this builder, of timm or of the official repository")
+    evaluate.add_argument("--config-dir", "-cd", metavar="DIR", help="a folder of your own groups")
+    evaluate.add_argument("--json", action="store_true", help="machine-readable")
+    evaluate.set_defaults(run=_eval)
+
+
+def _train_help() -> str:
+    from chansearch.cli.searching import list_groups
+    from chansearch.transfer.config import TRAINING
+
+    return "\n".join(
+        [
+            list_groups(TRAINING),
+            "",
+            "settings (KEY=VALUE), a few of them; --cfg job prints all:",
+            "  model=rexnet_100|FILE.yaml|FILE.pt|RUN  weights=FILE  network.drop_path=0.2  network.input_size=64",
+            "  data.root=DIR with DIR/train/<class>/… and DIR/val/<class>/…  data.images_per_class=50",
+            "  recipe.epochs=400  recipe.batch_size=512  recipe.micro_batch=128  recipe.lr=0.5  recipe.ema_decay=null",
+            "  train.device=auto  train.precision=auto  train.checkpoint_minutes=10",
+            "  cluster.workers=4  cluster.retries=3  cluster.address=auto",
+            "  name=my-training  results=results",
+        ]
+    )
+
+
+def _train(given: argparse.Namespace) -> int:
+    from chansearch.cli.searching import print_configs
+    from chansearch.config import compose
+    from chansearch.transfer.config import TRAINING
+
+    if given.resume is not None:
+        if given.overrides:
+            raise UserError(f"{given.overrides[0]!r}: a training goes on as it was begun; --resume takes no settings")
+        return _resume(given.resume)
+    config = compose(given.overrides, given.config_dir, TRAINING)
+    if given.cfg:
+        print_configs([config])
+        return 0
+    from chansearch.transfer.plan import check
+
+    plan = check(config)
+    from chansearch.transfer.launch import rehearse, start
+
+    if given.dry_run:
+        rehearse(plan)
+        return 0
+    return _until_interrupted(lambda: start(plan))
+
+
+def _resume(run: str) -> int:
+    from chansearch.transfer.folder import TrainingFolder
+
+    folder = TrainingFolder.open(run)
+    from chansearch.transfer.plan import require_timm
+
+    require_timm()
+    from chansearch.transfer.launch import resume
+
+    return _until_interrupted(lambda: resume(folder))
+
+
+def _until_interrupted(work) -> int:
+    """0, or 130 after Ctrl-C, having said how to go on."""
+    from chansearch.transfer.launch import Interrupted
+
+    try:
+        work()
+    except Interrupted as stopped:
+        print(f"stopped; go on with `chansearch train --resume {stopped.folder.path}`", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _eval(given: argparse.Namespace) -> int:
+    from chansearch.config import compose
+    from chansearch.transfer.config import TRAINING
+    from chansearch.transfer.folder import data_settings
+
+    config = compose([*data_settings(given.model), *given.overrides], given.config_dir, TRAINING)
+    config.model, config.weights = given.model, given.weights or config.weights
+    from chansearch.transfer.plan import require_timm
+
+    require_timm()
+    from chansearch.transfer.evaluate import evaluate
+
+    facts = evaluate(config)
+    print(json.dumps(facts, indent=2) if given.json else _eval_text(facts))
+    return 0
+
+
+def _eval_text(facts: dict) -> str:
+    return (
+        f"top-1 {facts['top1']:.2f}  top-5 {facts['top5']:.2f}  of {facts['images']:,} images ({facts['data']}), "
+        f"{facts['classes']} classes, {facts['input_size']}x{facts['input_size']}, "
+        f"{facts['images_per_second']:,.0f} images/s"
+    )

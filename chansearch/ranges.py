@@ -1,0 +1,42 @@
+"""Values out of their range, refused in one line that names the key, the value and what is allowed.
+
+Each raises ``UserError``, for nan too.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from chansearch.errors import UserError
+
+
+def one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        nearest = difflib.get_close_matches(str(value), allowed, n=1)
+        hint = f" (did you mean {nearest[0]}?)" if nearest else ""
+        raise UserError(f"{key}: '{value}'{hint}; allowed: {', '.join(allowed)}")
+
+
+def at_least(key: str, value: float, lowest: int) -> None:
+    if not value >= lowest:  # written so that nan is refused too
+        raise UserError(f"{key}: {value}; allowed: {lowest} or more")
+
+
+def fraction(key: str, value: float) -> None:
+    if not 0 < value < 1:
+        raise UserError(f"{key}: {value}; allowed: between 0 and 1, both excluded")
+
+
+def in_unit(key: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise UserError(f"{key}: {value}; allowed: 0 to 1, 1 excluded")
+
+
+def above_zero(key: str, value: float) -> None:
+    if not value > 0:
+        raise UserError(f"{key}: {value}; allowed: above 0")
+
+
+def probability(key: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise UserError(f"{key}: {value}; allowed: 0 to 1")

@@ -1,0 +1,4 @@
+"""Training a network of the family on images in class folders: ImageNet, or any other. Must not know the search.
+
+Importing this package and its ``config`` is light; the other modules bring in torch and timm, ``launch`` Ray.
+"""

@@ -1,0 +1,91 @@
+"""Telling classes apart: the batches, the loss and the accuracy of a training.
+
+N images a micro-batch, C channels, H × W pixels, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn import functional
+
+from chansearch.nets.spec import NetworkSpec
+from chansearch.train.seeding import derive_seed
+from chansearch.transfer.accuracy import count_right, make_normalise
+from chansearch.transfer.batches import BatchPlan, micro_batches
+from chansearch.transfer.config import TrainingConfig
+from chansearch.transfer.images import Part, load_batches, seed_all, training_images, validation_images
+from chansearch.transfer.recipe import make_erasing, make_mixup
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Classification:
+    """One worker's share of a training: what it shows, what it minimises, what it measures."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        train: Part,
+        val: Part,
+        plan: BatchPlan,
+        spec: NetworkSpec,
+        device: torch.device,
+        rank: int,
+        readers: int,
+    ) -> None:
+        """``rank`` is the worker's, below ``plan.workers``; ``readers`` processes read its images, 0: itself."""
+        size, channels = spec.input_size, spec.in_channels
+        self._seed, self._plan, self._rank, self._device = config.recipe.seed, plan, rank, device
+        self._train = training_images(train, config.data, config.recipe, size, channels)
+        self._val = validation_images(val, config.data, size, channels)
+        self._normalise = make_normalise(config.data, channels, device)
+        self._erase = make_erasing(config.recipe, device)
+        self._mixup = make_mixup(config.recipe, len(train.classes))
+        # Mixup smooths the labels that it mixes.
+        self._smoothing = 0.0 if self._mixup else config.recipe.label_smoothing
+        self._readers = readers
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self._plan.steps_per_epoch
+
+    def batches(self, epoch: int, first_step: int) -> Iterator[Batch]:
+        """This worker's micro-batches of ``epoch`` from ``first_step`` on, on the device: float32 (N, C, H, W) and
+        labels, int64 (N,) or, mixed, float32 (N, K).
+
+        When one is handed out, the global generators are seeded for it, so that Mixup, erasing, dropout and stochastic
+        depth draw what its number says, however the training came there.
+        """
+        numbers = []
+
+        def indices() -> Iterator[list[int]]:
+            for micro in micro_batches(self._plan, self._rank, self._seed, epoch, first_step):
+                numbers.append(micro.number)
+                yield micro.indices
+
+        self._train.epoch = epoch
+        loaded = load_batches(self._train, indices(), self._readers, self._device.type == "cuda")
+        for place, (images, labels) in enumerate(loaded):
+            seed_all(derive_seed(self._seed, f"micro-batch {numbers[place]}", epoch))
+            images = self._normalise(images.to(self._device, non_blocking=True))
+            labels = labels.to(self._device, non_blocking=True)
+            if self._erase:
+                self._erase(images)
+            yield self._mixup(images, labels) if self._mixup else (images, labels)
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Mean cross entropy in nats, with smoothed or mixed labels."""
+        images, labels = batch
+        return functional.cross_entropy(network(images).float(), labels, label_smoothing=self._smoothing)
+
+    def measure(self, network: nn.Module) -> dict[str, float]:
+        """``val_top1`` and ``val_top5`` in percent, over all validation images and all workers."""
+        share = range(self._rank, len(self._val), self._plan.workers)
+        right = count_right(network, self._val, share, self._plan.micro_batch, self._readers, self._normalise)
+        if self._plan.workers > 1:
+            distributed.all_reduce(right)
+        top1, top5 = (100 * right / len(self._val)).tolist()
+        return {"val_top1": top1, "val_top5": top5}

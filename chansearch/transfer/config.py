@@ -1,0 +1,164 @@
+"""What can be asked of a training: the typed schema of every key, and the ranges that are allowed.
+
+Light to import, as ``chansearch.config`` is. MACs are the paper's FLOPs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from chansearch.config import RayConfig, Tree
+from chansearch.errors import UserError
+from chansearch.ranges import above_zero, at_least, fraction, in_unit, one_of, probability
+from chansearch.train.config import KERNELS, PRECISIONS
+
+
+@dataclass
+class ImagesConfig:
+    """Images in class folders: ROOT/train/<class>/… and ROOT/val/<class>/…"""
+
+    name: str = "imagenet"
+    root: str | None = None
+    classes: int | None = None  # how many class folders there must be; null: any number
+    images_per_class: int | None = None  # of the training part, a subset fixed by data.subset_seed; null: all
+    val_images_per_class: int | None = None  # of the validation part; null: all
+    subset_seed: int = 0
+    mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])  # of the pixels in 0..1, a channel each
+    std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
+    interpolation: str = "bicubic"  # of the validation images; those of training draw bilinear or bicubic
+    crop_pct: float = 0.875  # of the resized validation image that the centre crop keeps
+    workers: int | None = None  # processes that read images, for each training process; null: its cores; 0: none
+
+
+@dataclass
+class RecipeConfig:
+    """How it is trained. ``optimizer``, ``schedule`` and ``auto_augment`` are timm's names."""
+
+    name: str = "paper"
+    epochs: int = 400
+    seed: int = 0
+    batch_size: int = 512  # images a step, all workers and accumulation steps together
+    micro_batch: int = 128  # the most images that a worker takes at once; BatchNorm sees no more
+    optimizer: str = "sgd"  # timm's sgd has Nesterov momentum
+    lr: float = 0.5  # at lr_batch_size images a step; scaled linearly to batch_size
+    lr_batch_size: int = 512
+    momentum: float = 0.9
+    weight_decay: float = 1e-5  # of convolution and linear weights; not of biases and BatchNorm (timm's default)
+    schedule: str = "cosine"
+    warmup_epochs: float = 5.0  # of linear warm-up from warmup_lr, within epochs
+    warmup_lr: float = 1e-5
+    min_lr: float = 0.0  # at the end
+    label_smoothing: float = 0.1
+    mixup: float = 0.0  # Mixup's alpha; 0: none
+    cutmix: float = 0.0  # CutMix's alpha; 0: none
+    crop_scale: list[float] = field(default_factory=lambda: [0.08, 1.0])  # of the image's area
+    flip: float = 0.5  # probability of mirroring
+    auto_augment: str | None = "rand-m9-mstd0.5"  # null: none
+    color_jitter: float = 0.4  # of brightness, contrast and saturation; timm's, only without auto_augment
+    random_erasing: float = 0.2  # probability
+    erasing_mode: str = "pixel"  # pixel, rand or const
+    ema_decay: float | None = None  # of an average of the weights; null: none
+    sync_bn: bool = False  # BatchNorm over all GPUs
+    clip_grad: float | None = None  # norm that gradients are clipped to; null: not
+
+
+@dataclass
+class EngineConfig:
+    """What it runs on, and how often it is saved."""
+
+    device: str = "auto"  # auto (GPUs if there are any), cpu or cuda
+    precision: str = "auto"  # auto, fp32, bf16 or fp16; auto: bf16 in hardware that has it, else fp32 (CPU) or fp16
+    kernels: str = "auto"  # native (C++ of our own, CPU, one thread), torch, or auto: native where it can be compiled
+    checkpoint_minutes: float = 10.0  # between checkpoints inside an epoch; each epoch ends with one besides
+
+
+@dataclass
+class WorkersConfig(RayConfig):
+    workers: int | None = None  # training processes; null: one a GPU, or one on a CPU
+    cpus_per_worker: int | None = None  # cores of each; null: one on a CPU, an equal share of all cores with GPUs
+    retries: int = 3  # of a training whose worker died
+
+
+@dataclass
+class TrainingConfig:
+    """The root of the configuration."""
+
+    model: str | None = None  # a preset (rexnet_100), a YAML file, a checkpoint, or a training's folder
+    weights: str | None = None  # a file of weights to start from
+    network: dict[str, Any] = field(default_factory=dict)  # fields of the network to change: network.drop_path=0.2
+    data: ImagesConfig = field(default_factory=ImagesConfig)
+    recipe: RecipeConfig = field(default_factory=RecipeConfig)
+    train: EngineConfig = field(default_factory=EngineConfig)
+    cluster: WorkersConfig = field(default_factory=WorkersConfig)
+    results: str = "results"
+    name: str | None = None
+
+
+TRAINING = Tree("transfer", TrainingConfig, "train", "data=folder or recipe.epochs=50", free="network")
+
+DEVICES = ("auto", "cpu", "cuda")
+SCHEDULES = ("cosine", "tanh", "poly", "constant")
+INTERPOLATIONS = ("bilinear", "bicubic")
+ERASING_MODES = ("pixel", "rand", "const")
+
+
+def validate(config: TrainingConfig) -> None:
+    """Raise ``UserError`` for the first value out of its range; looks at no file."""
+    _validate_data(config.data)
+    _validate_recipe(config.recipe)
+    engine, cluster = config.train, config.cluster
+    one_of("train.device", engine.device, DEVICES)
+    one_of("train.precision", engine.precision, PRECISIONS)
+    one_of("train.kernels", engine.kernels, KERNELS)
+    above_zero("train.checkpoint_minutes", engine.checkpoint_minutes)
+    if cluster.workers is not None:
+        at_least("cluster.workers", cluster.workers, 1)
+    if cluster.cpus_per_worker is not None:
+        at_least("cluster.cpus_per_worker", cluster.cpus_per_worker, 1)
+    at_least("cluster.retries", cluster.retries, 0)
+
+
+def _validate_data(data: ImagesConfig) -> None:
+    if data.root is None:
+        raise UserError("data.root: null; name the folder that holds train/<class>/… and val/<class>/…")
+    for key in ("images_per_class", "val_images_per_class"):
+        if getattr(data, key) is not None:
+            at_least(f"data.{key}", getattr(data, key), 1)
+    at_least("data.subset_seed", data.subset_seed, 0)
+    for key in ("mean", "std"):
+        if len(getattr(data, key)) != 3:
+            raise UserError(f"data.{key}: {getattr(data, key)}; allowed: three numbers, of red, green and blue")
+    if min(data.std) <= 0:
+        raise UserError(f"data.std: {data.std}; allowed: above 0")
+    one_of("data.interpolation", data.interpolation, INTERPOLATIONS)
+    above_zero("data.crop_pct", data.crop_pct)
+    probability("data.crop_pct", data.crop_pct)
+    if data.workers is not None:
+        at_least("data.workers", data.workers, 0)
+
+
+def _validate_recipe(recipe: RecipeConfig) -> None:
+    for key in ("epochs", "batch_size", "lr_batch_size"):
+        at_least(f"recipe.{key}", getattr(recipe, key), 1)
+    at_least("recipe.micro_batch", recipe.micro_batch, 2)  # BatchNorm needs two images
+    for key in ("seed", "weight_decay", "warmup_lr", "min_lr", "mixup", "cutmix", "color_jitter"):
+        at_least(f"recipe.{key}", getattr(recipe, key), 0)
+    above_zero("recipe.lr", recipe.lr)
+    if not 0 <= recipe.warmup_epochs < recipe.epochs:
+        raise UserError(
+            f"recipe.warmup_epochs: {recipe.warmup_epochs:g}; allowed: 0 to less than recipe.epochs, "
+            f"which is {recipe.epochs}"
+        )
+    for key in ("momentum", "label_smoothing"):
+        in_unit(f"recipe.{key}", getattr(recipe, key))
+    for key in ("flip", "random_erasing"):
+        probability(f"recipe.{key}", getattr(recipe, key))
+    if not (len(recipe.crop_scale) == 2 and 0 < recipe.crop_scale[0] <= recipe.crop_scale[1] <= 1):
+        raise UserError(f"recipe.crop_scale: {recipe.crop_scale}; allowed: [LEAST,MOST] with 0 < LEAST <= MOST <= 1")
+    one_of("recipe.schedule", recipe.schedule, SCHEDULES)
+    one_of("recipe.erasing_mode", recipe.erasing_mode, ERASING_MODES)
+    if recipe.ema_decay is not None:
+        fraction("recipe.ema_decay", recipe.ema_decay)
+    if recipe.clip_grad is not None:
+        above_zero("recipe.clip_grad", recipe.clip_grad)

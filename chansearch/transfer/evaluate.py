@@ -1,0 +1,63 @@
+"""Accuracy of a network on validation images, in one process."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+
+import torch
+
+from chansearch.errors import UserError
+from chansearch.nets.model import open_model
+from chansearch.train.device import resolve_device, resolve_precision
+from chansearch.transfer.accuracy import count_right, make_normalise
+from chansearch.transfer.config import TrainingConfig, validate
+from chansearch.transfer.images import find_validation, validation_images
+from chansearch.transfer.plan import network_changes
+
+
+def evaluate(config: TrainingConfig) -> dict:
+    """Top-1 and top-5 in percent of ``config.model`` on the validation part of ``config.data``, with what was measured.
+
+    Raises ``UserError`` where the network's classes are not those of the folder.
+    """
+    validate(config)
+    val = find_validation(dataclasses.replace(config.data, classes=None))  # how many is the network's to say
+    model = open_model(config.model, weights=config.weights, changes=network_changes(config))
+    spec = model.spec
+    if not model.trained:
+        raise UserError(f"MODEL: {config.model} has no weights; name a training's folder or give --weights FILE")
+    if len(val.classes) != spec.classes:
+        raise UserError(f"data.root: '{val.root}' has {len(val.classes)} classes, {model.name} has {spec.classes}")
+    if model.classes is not None and model.classes != val.classes:
+        ours, theirs = next(pair for pair in zip(model.classes, val.classes, strict=True) if pair[0] != pair[1])
+        raise UserError(f"data.root: '{val.root}' has the class {theirs!r} where {model.name} knows {ours!r}")
+    device = resolve_device(config.train.device)
+    dtype = resolve_precision(config.train.precision, device)
+    network = model.network.to(device, memory_format=torch.channels_last).eval()
+    readers = config.data.workers if config.data.workers is not None else len(os.sched_getaffinity(0))
+    images = validation_images(val, config.data, spec.input_size, spec.in_channels)
+    start = time.perf_counter()
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        right = count_right(
+            network,
+            images,
+            range(len(val)),
+            config.recipe.micro_batch,
+            readers,
+            make_normalise(config.data, spec.in_channels, device),
+        )
+    top1, top5 = (100 * right / len(val)).tolist()
+    return {
+        "top1": top1,
+        "top5": top5,
+        "images": len(val),
+        "classes": len(val.classes),
+        "data": str(val.root),
+        "input_size": spec.input_size,
+        "crop_pct": config.data.crop_pct,
+        "interpolation": config.data.interpolation,
+        "precision": str(dtype).removeprefix("torch."),
+        "images_per_second": len(val) / (time.perf_counter() - start),
+    }

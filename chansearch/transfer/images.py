@@ -1,0 +1,187 @@
+"""The images of a training: found in class folders, decoded and augmented by timm's transforms.
+
+What is drawn for an image depends on (seed, epoch, image) alone: not on the worker that reads it, on how many there
+are, or on what was read before. So an epoch that is resumed in its middle shows the pixels it would have shown.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from timm.data import create_transform
+from timm.data.loader import fast_collate
+from torch.utils.data import DataLoader, Dataset
+
+from chansearch.errors import UserError
+from chansearch.train.decode import BrokenImage
+from chansearch.train.folder import list_images
+from chansearch.train.seeding import derive_seed
+from chansearch.train.splits import stratified_order
+from chansearch.transfer.config import ImagesConfig, RecipeConfig
+
+_TRAIN_NAMES = ("train", "training")
+_VAL_NAMES = ("val", "validation", "valid", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Image files with their labels. Paths are an array of bytes, which forked readers share without copying."""
+
+    name: str  # of the folder: train, val, …
+    root: Path
+    classes: tuple[str, ...]
+    paths: np.ndarray  # bytes (N,), relative to ``root``
+    labels: np.ndarray  # int64 (N,)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def path(self, index: int) -> Path:
+        return self.root / self.paths[index].decode()
+
+
+def find_part(config: ImagesConfig, names: tuple[str, ...], images_per_class: int | None, key: str) -> Part:
+    """The class folders of the first of ``names`` that is in ``data.root``, opening no image.
+
+    Raises ``UserError`` where there is none, where it is no data set, or has other than ``config.classes`` classes.
+    """
+    root = Path(config.root).expanduser().absolute()  # workers stand in a folder of their own
+    found = next((name for name in names if (root / name).is_dir()), None)
+    if found is None:
+        if not root.is_dir():
+            raise UserError(f"data.root: '{root}' is no folder; expected DIR/{names[0]}/<class>/<image>")
+        raise UserError(f"data.root: '{root}' has no folder {' or '.join(names)}; expected DIR/{names[0]}/<class>/…")
+    listing = list_images(str(root / found), "data.root")
+    if config.classes is not None and len(listing.classes) != config.classes:
+        raise UserError(
+            f"data.root: '{root / found}' has {len(listing.classes)} classes, data={config.name} has {config.classes}; "
+            "other images are data=folder"
+        )
+    chosen = _subset(listing.labels, images_per_class, config.subset_seed, key)
+    paths = np.array([str(listing.paths[index].relative_to(root / found)).encode() for index in chosen])
+    return Part(found, root / found, listing.classes, paths, listing.labels[chosen])
+
+
+def find_training(config: ImagesConfig) -> Part:
+    return find_part(config, _TRAIN_NAMES, config.images_per_class, "data.images_per_class")
+
+
+def find_validation(config: ImagesConfig) -> Part:
+    return find_part(config, _VAL_NAMES, config.val_images_per_class, "data.val_images_per_class")
+
+
+def _subset(labels: np.ndarray, each: int | None, seed: int, key: str) -> np.ndarray:
+    """Sorted indices of ``each`` images a class; None: all."""
+    if each is None:
+        return np.arange(len(labels))
+    counts = np.bincount(labels)
+    if each > counts.min():
+        raise UserError(f"{key}: {each}, but the smallest class has {counts.min()} images; allowed: 1 to that, null")
+    order = stratified_order(labels, seed)
+    return np.sort(np.concatenate([order[labels[order] == label][:each] for label in range(len(counts))]))
+
+
+class Images(Dataset):
+    """Decoded and transformed images: ``[index]`` gives uint8 (C, H, W) and the label, or what is wrong with it."""
+
+    def __init__(self, part: Part, transform, channels: int, seed: int = 0) -> None:
+        """``transform`` is timm's; what it draws is seeded with ``seed``, the epoch and the index."""
+        self._part, self._transform, self._seed = part, transform, seed
+        self._mode = "L" if channels == 1 else "RGB"
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int] | BrokenImage:
+        path = self._part.path(index)
+        try:
+            with Image.open(path) as file:
+                image = file.convert(self._mode)
+        except Exception as error:  # PIL's plugins raise nearly any type on a broken file
+            return BrokenImage(path, f"{type(error).__name__}: {error}")
+        seed_all(derive_seed(self._seed, f"image {index}", self.epoch))
+        return self._transform(image), int(self._part.labels[index])
+
+
+def seed_all(seed: int) -> None:
+    """The three global generators that timm's transforms, erasing and Mixup draw from."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - timm draws from this one
+    torch.manual_seed(seed)
+
+
+def training_images(part: Part, config: ImagesConfig, recipe: RecipeConfig, size: int, channels: int) -> Images:
+    """Random crop, mirror and RandAugment; erasing and normalisation come later, on the device and in batches.
+
+    Raises ``UserError`` for an ``auto_augment`` that timm does not know.
+    """
+    try:
+        transform = create_transform(
+            (channels, size, size),
+            is_training=True,
+            use_prefetcher=True,  # leaves pixels uint8
+            scale=tuple(recipe.crop_scale),
+            hflip=recipe.flip,
+            color_jitter=recipe.color_jitter,
+            auto_augment=recipe.auto_augment,
+            interpolation="random",
+            mean=tuple(config.mean),
+            std=tuple(config.std),
+        )
+    except (AssertionError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"recipe.auto_augment: {recipe.auto_augment!r} is none of timm's ({type(error).__name__}: {error}); "
+            "allowed: null, or as in rand-m9-mstd0.5"
+        ) from None
+    return Images(part, transform, channels, recipe.seed)
+
+
+def validation_images(part: Part, config: ImagesConfig, size: int, channels: int) -> Images:
+    """Resized and cut from the centre."""
+    transform = create_transform(
+        (channels, size, size),
+        is_training=False,
+        use_prefetcher=True,
+        interpolation=config.interpolation,
+        crop_pct=config.crop_pct,
+        mean=tuple(config.mean),
+        std=tuple(config.std),
+    )
+    return Images(part, transform, channels)
+
+
+def load_batches(
+    images: Images, batches: Iterable[list[int]], processes: int, pin_memory: bool
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Each of ``batches``, lists of indices: uint8 (N, C, H, W) and int64 (N,).
+
+    Raises ``UserError``, naming the file, for an image that cannot be decoded.
+    """
+    loader = DataLoader(
+        images,
+        batch_sampler=batches,
+        num_workers=processes,
+        collate_fn=_collate,
+        pin_memory=pin_memory,
+        worker_init_fn=_single_thread if processes else None,
+    )
+    for batch in loader:
+        if isinstance(batch, BrokenImage):
+            raise UserError(f"data.root: cannot read image '{batch.path}' ({batch.reason}); repair it or remove it")
+        yield batch
+
+
+def _collate(items: list) -> tuple[torch.Tensor, torch.Tensor] | BrokenImage:
+    """A broken image is handed on: an exception of a reading process would arrive with its whole traceback as text."""
+    return next((item for item in items if isinstance(item, BrokenImage)), None) or fast_collate(items)
+
+
+def _single_thread(_: int) -> None:
+    torch.set_num_threads(1)

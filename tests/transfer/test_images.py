@@ -1,0 +1,115 @@
+"""Finding, choosing, decoding and augmenting."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from chansearch.errors import UserError
+from chansearch.transfer.config import ImagesConfig, RecipeConfig
+from chansearch.transfer.images import find_training, find_validation, load_batches, training_images
+from tests.transfer.tiny import CLASSES, make_dataset
+
+
+@pytest.fixture
+def root(tmp_path):
+    return make_dataset(tmp_path / "images")
+
+
+def images_of(root, **changes) -> ImagesConfig:
+    return ImagesConfig(name="folder", root=str(root), **changes)
+
+
+def epoch_of(root, epoch: int, readers: int, seed: int = 0) -> torch.Tensor:
+    """All training images in order, as epoch ``epoch`` shows them."""
+    config = images_of(root)
+    part = find_training(config)
+    images = training_images(part, config, RecipeConfig(seed=seed), 16, 3)
+    images.epoch = epoch
+    batches = [list(range(start, start + 10)) for start in range(0, len(part), 10)]
+    return torch.cat([pixels for pixels, _ in load_batches(images, batches, readers, pin_memory=False)])
+
+
+@pytest.mark.parametrize("name", ["val", "validation", "valid", "test"])
+def test_the_validation_part_has_four_names(root, name):
+    (root / "val").rename(root / name)
+    assert find_validation(images_of(root)).name == name
+
+
+def test_parts_hold_paths_and_labels_by_class(root):
+    part = find_training(images_of(root))
+    assert part.classes == CLASSES
+    assert len(part) == 90
+    for index in (0, 31, 89):
+        assert part.path(index).is_file()
+        assert part.path(index).parent.name == CLASSES[part.labels[index]]
+
+
+def test_a_part_of_the_images_is_fixed_by_its_seed(root):
+    few = [find_training(images_of(root, images_per_class=5, subset_seed=seed)) for seed in (0, 0, 1)]
+    assert np.bincount(few[0].labels).tolist() == [5, 5, 5]
+    assert few[0].paths.tolist() == few[1].paths.tolist() != few[2].paths.tolist()
+    more = find_training(images_of(root, images_per_class=9))
+    assert set(few[0].paths) < set(more.paths)
+
+
+def test_what_is_drawn_depends_on_seed_epoch_and_image_alone(root):
+    once = epoch_of(root, epoch=3, readers=0)
+    assert once.dtype == torch.uint8
+    assert once.shape == (90, 3, 16, 16)
+    torch.manual_seed(5)
+    assert torch.equal(once, epoch_of(root, epoch=3, readers=2))
+    for other in (epoch_of(root, epoch=4, readers=0), epoch_of(root, epoch=3, readers=0, seed=1)):
+        assert (once != other).flatten(1).any(1).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("readers", [0, 1])
+def test_a_broken_image_is_named_when_it_is_met(root, readers):
+    broken = root / "train" / "bee" / "7.png"
+    broken.write_bytes(broken.read_bytes()[:100])
+    with pytest.raises(UserError) as caught:
+        epoch_of(root, epoch=1, readers=readers)
+    message = str(caught.value)
+    assert f"cannot read image '{broken}'" in message
+    assert "\n" not in message
+
+
+REFUSALS = {
+    "no such folder": (lambda root: shutil.rmtree(root), ["data.root", "is no folder"]),
+    "no training part": (lambda root: (root / "train").rename(root / "other"), ["no folder train or training"]),
+    "an empty part": (lambda root: [shutil.rmtree(root / "train" / name) for name in CLASSES], ["is empty"]),
+    "one class": (lambda root: [shutil.rmtree(root / "train" / name) for name in CLASSES[1:]], ["only one class"]),
+    "a class without images": (
+        lambda root: [file.unlink() for file in (root / "train" / "bee").iterdir()],
+        ["bee", "has no images"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_is_no_data_set_is_refused_in_one_line(root, case):
+    spoil, words = REFUSALS[case]
+    spoil(root)
+    with pytest.raises(UserError) as caught:
+        find_training(images_of(root))
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_imagenet_has_a_thousand_classes(root):
+    with pytest.raises(UserError, match=r"3 classes, data=imagenet has 1000; other images are data=folder"):
+        find_training(dataclasses.replace(images_of(root), name="imagenet", classes=1000))
+
+
+def test_more_images_a_class_than_there_are(root):
+    with pytest.raises(UserError, match=r"data\.images_per_class: 31, but the smallest class has 30"):
+        find_training(images_of(root, images_per_class=31))
+
+
+def test_an_augmentation_that_timm_has_not(root):
+    config = images_of(root)
+    with pytest.raises(UserError, match=r"recipe\.auto_augment: 'rand-q9'"):
+        training_images(find_training(config), config, RecipeConfig(auto_augment="rand-q9"), 16, 3)
