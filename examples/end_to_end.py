@@ -81,13 +81,15 @@ def classify(file: Path, test: Path, most: int = 1000) -> tuple[int, int]:
     session = onnxruntime.InferenceSession(file)
     facts = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
     size, names = facts["network"]["input_size"], facts["class_names"]
+    rim = (1 - facts["crop_pct"]) / 2
+    filters = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
     files = sorted(path for path in test.glob("*/*") if path.is_file())
     files = files[:: -(-len(files) // most)]
     right = 0
     for path in files:
         with Image.open(path) as image:
-            # The middle 87.5 % of a side, which is what `chansearch eval` looks at.
-            image = ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC, bleed=0.0625)
+            # The middle of a side, which is what `chansearch eval` looks at.
+            image = ImageOps.fit(image.convert("RGB"), (size, size), filters[facts["interpolation"]], bleed=rim)
         pixels = (np.asarray(image, np.float32) / 255 - np.float32(facts["mean"])) / np.float32(facts["std"])
         [logits] = session.run(["logits"], {"images": pixels.transpose(2, 0, 1)[None]})
         right += names[logits[0].argmax()] == path.parent.name

@@ -33,6 +33,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     evaluate.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="data.root=DIR, data=folder, …")
     evaluate.add_argument("--weights", metavar="FILE", help="of this builder, of timm or of the official repository")
+    evaluate.add_argument("--pretrained", action="store_true", help="published weights of a preset, through timm")
     evaluate.add_argument("--config-dir", "-cd", metavar="DIR", help="a folder of your own groups")
     evaluate.add_argument("--json", action="store_true", help="machine-readable")
     evaluate.set_defaults(run=_eval)
@@ -47,7 +48,8 @@ def _train_help() -> str:
             list_groups(TRAINING),
             "",
             "settings (KEY=VALUE), a few of them; --cfg job prints all:",
-            "  model=rexnet_100|FILE.yaml|FILE.pt|RUN  weights=FILE  network.drop_path=0.2  network.input_size=64",
+            "  model=rexnet_100|FILE.yaml|FILE.pt|RUN  weights=FILE  pretrained=true",
+            "  network.drop_path=0.2  network.input_size=64",
             "  data.root=DIR with DIR/train/<class>/… and DIR/val/<class>/…  data.images_per_class=50",
             "  recipe.epochs=400  recipe.batch_size=512  recipe.micro_batch=128  recipe.lr=0.5  recipe.ema_decay=null",
             "  train.device=auto  train.precision=auto  train.checkpoint_minutes=10",
@@ -108,15 +110,16 @@ def _until_interrupted(work) -> int:
 def _eval(given: argparse.Namespace) -> int:
     from chansearch.config import compose
     from chansearch.transfer.config import TRAINING
-    from chansearch.transfer.folder import data_settings
 
-    config = compose([*data_settings(given.model), *given.overrides], given.config_dir, TRAINING)
-    config.model, config.weights = given.model, given.weights or config.weights
+    compose(given.overrides, given.config_dir, TRAINING)  # a slip in them is told before torch is there
     from chansearch.transfer.plan import require_timm
 
     require_timm()
-    from chansearch.transfer.evaluate import evaluate
+    from chansearch.transfer.evaluate import evaluate, settings_of
 
+    config = compose([*settings_of(given.model), *given.overrides], given.config_dir, TRAINING)
+    config.model, config.weights = given.model, given.weights or config.weights
+    config.pretrained = given.pretrained or config.pretrained
     facts = evaluate(config)
     print(json.dumps(facts, indent=2) if given.json else _eval_text(facts))
     return 0

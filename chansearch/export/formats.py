@@ -13,13 +13,14 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chansearch.errors import UserError
 from chansearch.files import write_aside
-from chansearch.nets import NetworkSpec
+from chansearch.nets.preprocessing import Preprocessing
 
-# How `chansearch train` and timm normalise images of three channels in [0, 1]: ImageNet's mean and deviation.
-_NORMALISATION = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+if TYPE_CHECKING:
+    from chansearch.nets.model import Model
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,11 @@ FORMATS = {
 }
 
 
-def normalisation(spec: NetworkSpec) -> dict[str, list[float]]:
-    """Mean and deviation a channel to normalise images with; empty where the images are not of three channels."""
-    return _NORMALISATION if spec.in_channels == 3 else {}
+def preprocessing(model: Model) -> dict[str, object]:
+    """How images are prepared, in plain types: the checkpoint's, or else ImageNet's and timm's; empty where neither is
+    for images of this network's channels."""
+    found = model.preprocessing or Preprocessing()
+    return found.to_dict() if len(found.mean) == model.spec.in_channels else {}
 
 
 def check(name: str, output: str | None) -> Format:

@@ -16,7 +16,7 @@ from torch import Tensor
 from chansearch.cost import price_spec
 from chansearch.errors import UserError
 from chansearch.export.compare import compare
-from chansearch.export.formats import Exported, normalisation
+from chansearch.export.formats import Exported, preprocessing
 from chansearch.export.program import capture
 from chansearch.nets.files import spec_to_dict
 from chansearch.nets.model import Model
@@ -72,7 +72,7 @@ def _convert(model: Model) -> onnx.ModelProto:
 
 def _metadata(model: Model) -> dict:
     names = {} if model.classes is None else {"class_names": list(model.classes)}
-    return {"network": spec_to_dict(model.spec)} | normalisation(model.spec) | names
+    return {"network": spec_to_dict(model.spec)} | preprocessing(model) | names
 
 
 @contextlib.contextmanager

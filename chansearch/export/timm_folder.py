@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from chansearch.export.formats import Exported, normalisation
+from chansearch.export.formats import Exported, preprocessing
 from chansearch.nets.files import spec_to_dict
 from chansearch.nets.model import Model
 
@@ -23,12 +23,10 @@ def to_timm(model: Model) -> Exported:
         "pretrained_cfg": {
             "input_size": [spec.in_channels, spec.input_size, spec.input_size],
             "fixed_input_size": False,
-            "interpolation": "bicubic",
-            "crop_pct": 0.875,
             "first_conv": "stem.conv",
             "classifier": "head.fc",
         }
-        | normalisation(spec),
+        | preprocessing(model),
     }
     if model.classes is not None:
         config["label_names"] = list(model.classes)

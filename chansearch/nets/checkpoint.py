@@ -16,16 +16,19 @@ from chansearch._version import __version__
 from chansearch.errors import UserError
 from chansearch.files import whole_file
 from chansearch.nets.files import spec_from_dict, spec_to_dict
+from chansearch.nets.preprocessing import Preprocessing
 from chansearch.nets.spec import NetworkSpec
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A spec, the state dict of its module, and the names of its classes in the order of the logits, where known."""
+    """A spec, the state dict of its module and, where known, the names of its classes in the order of the logits and
+    how its images were prepared."""
 
     spec: NetworkSpec
     weights: Mapping[str, Tensor]
     classes: tuple[str, ...] | None = None
+    preprocessing: Preprocessing | None = None
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -34,6 +37,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "chansearch": __version__,
         "network": spec_to_dict(checkpoint.spec),
         "classes": None if checkpoint.classes is None else list(checkpoint.classes),
+        "preprocessing": None if checkpoint.preprocessing is None else checkpoint.preprocessing.to_dict(),
         "state_dict": dict(checkpoint.weights),
     }
     write_tensors(path, data)
@@ -59,7 +63,13 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     spec = spec_from_dict(data["network"], str(path))
     if classes is not None and len(classes) != spec.classes:
         raise UserError(f"{path}: {len(classes)} names of classes for {spec.classes} classes")
-    return Checkpoint(spec, data["state_dict"], None if classes is None else tuple(classes))
+    prepared = data.get("preprocessing")
+    return Checkpoint(
+        spec,
+        data["state_dict"],
+        None if classes is None else tuple(classes),
+        None if prepared is None else Preprocessing.from_dict(prepared, str(path)),
+    )
 
 
 def read_tensors(path: str | Path) -> object:

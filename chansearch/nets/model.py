@@ -15,6 +15,7 @@ import yaml
 
 from chansearch.errors import UserError, did_you_mean
 from chansearch.nets.files import FIELDS, resolve_network
+from chansearch.nets.preprocessing import Preprocessing
 from chansearch.nets.pretrained import check_published, pretrained_weights
 from chansearch.nets.spec import NetworkSpec
 from chansearch.space import parse_channels
@@ -30,13 +31,14 @@ _CHECKPOINT_SUFFIXES = (".pt", ".pth")
 @dataclass(frozen=True)
 class Model:
     """``network`` is on the CPU and in training mode; ``trained`` says whether its weights came from somewhere;
-    ``classes`` names its logits, where known."""
+    ``classes`` names its logits and ``preprocessing`` says how its images were prepared, where known."""
 
     name: str
     spec: NetworkSpec
     network: Network
     trained: bool
     classes: tuple[str, ...] | None = None
+    preprocessing: Preprocessing | None = None
 
 
 def open_model(
@@ -56,12 +58,11 @@ def open_model(
     if pretrained and weights is not None:
         raise UserError("--pretrained: given together with --weights; give one of them")
     path = Path(source) if not isinstance(source, NetworkSpec) else None
-    if path is not None and path.is_dir():
-        path = path / MODEL_FILE
     held = None
-    if path is not None and path.suffix in _CHECKPOINT_SUFFIXES:
+    if path is not None and (checkpoint := find_checkpoint(path)) is not None:
         from chansearch.nets.checkpoint import load_checkpoint
 
+        path = checkpoint
         held = load_checkpoint(path)
         spec, name = held.spec, path.resolve().parent.name if path.name == MODEL_FILE else path.stem
     else:
@@ -85,7 +86,15 @@ def open_model(
     if given is not None:
         load_weights(network, given, origin, new_classes="classes" in (changes or {}))
     names = held.classes if held is not None and spec.classes == held.spec.classes else None
-    return Model(name, spec, network, given is not None, names)
+    return Model(name, spec, network, given is not None, names, held.preprocessing if held is not None else None)
+
+
+def find_checkpoint(source: str | Path) -> Path | None:
+    """The checkpoint that ``source`` names: a file by its ending, or the one in a training's folder."""
+    path = Path(source)
+    if path.is_dir():
+        return path / MODEL_FILE
+    return path if path.suffix in _CHECKPOINT_SUFFIXES else None
 
 
 _EXPANSION = "expansion"  # of all blocks but the first, which has none in these networks

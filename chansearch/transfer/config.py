@@ -86,6 +86,7 @@ class TrainingConfig:
 
     model: str | None = None  # a preset (rexnet_100), a YAML file, a checkpoint, or a training's folder
     weights: str | None = None  # a file of weights to start from
+    pretrained: bool = False  # start from the preset's published weights, through timm
     network: dict[str, Any] = field(default_factory=dict)  # fields of the network to change: network.drop_path=0.2
     data: ImagesConfig = field(default_factory=ImagesConfig)
     recipe: RecipeConfig = field(default_factory=RecipeConfig)

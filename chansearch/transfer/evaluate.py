@@ -9,7 +9,8 @@ import time
 import torch
 
 from chansearch.errors import UserError
-from chansearch.nets.model import open_model
+from chansearch.nets.checkpoint import load_checkpoint
+from chansearch.nets.model import find_checkpoint, open_model
 from chansearch.train.device import resolve_device, resolve_precision
 from chansearch.transfer.accuracy import count_right, make_normalise
 from chansearch.transfer.config import TrainingConfig, validate
@@ -24,10 +25,14 @@ def evaluate(config: TrainingConfig) -> dict:
     """
     validate(config)
     val = find_validation(dataclasses.replace(config.data, classes=None))  # how many is the network's to say
-    model = open_model(config.model, weights=config.weights, changes=network_changes(config))
+    model = open_model(
+        config.model, weights=config.weights, changes=network_changes(config), pretrained=config.pretrained
+    )
     spec = model.spec
     if not model.trained:
-        raise UserError(f"MODEL: {config.model} has no weights; name a training's folder or give --weights FILE")
+        raise UserError(
+            f"MODEL: {config.model} has no weights; name a training's folder, or give --weights FILE or --pretrained"
+        )
     if len(val.classes) != spec.classes:
         raise UserError(f"data.root: '{val.root}' has {len(val.classes)} classes, {model.name} has {spec.classes}")
     if model.classes is not None and model.classes != val.classes:
@@ -61,3 +66,17 @@ def evaluate(config: TrainingConfig) -> dict:
         "precision": str(dtype).removeprefix("torch."),
         "images_per_second": len(val) / (time.perf_counter() - start),
     }
+
+
+def settings_of(model: str) -> list[str]:
+    """How a checkpoint's images were prepared, as settings of ``data``; none for what is or says none."""
+    checkpoint = find_checkpoint(model)
+    prepared = None if checkpoint is None else load_checkpoint(checkpoint).preprocessing
+    if prepared is None:
+        return []
+    return [
+        # Of grey images there is one number, where the configuration has three and takes the first.
+        *(f"data.{key}={(list(getattr(prepared, key)) * 3)[:3]}" for key in ("mean", "std")),
+        f"data.interpolation={prepared.interpolation}",
+        f"data.crop_pct={prepared.crop_pct}",
+    ]

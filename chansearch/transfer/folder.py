@@ -129,14 +129,3 @@ class TrainingFolder:
     def locked(self) -> AbstractContextManager[None]:
         """Held while a training writes; raises ``UserError`` where another one holds it."""
         return locked(self.path, "training")
-
-
-def data_settings(model: str) -> list[str]:
-    """How a training's folder, or the ``model.pt`` in it, saw its images, as settings; none for anything else."""
-    path = Path(model)
-    file = TrainingFolder(path.parent if path.name == MODEL_FILE else path).config_file
-    if not file.is_file():
-        return []
-    data = read_mapping(file, f"{file}:").get("data")
-    keys = ("mean", "std", "interpolation", "crop_pct")
-    return [f"data.{key}={data[key]}" for key in keys if isinstance(data, dict) and key in data]

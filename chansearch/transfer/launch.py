@@ -17,7 +17,7 @@ from chansearch.cluster import ray_session, stoppable
 from chansearch.config import from_plain
 from chansearch.errors import UserError
 from chansearch.files import check_disk
-from chansearch.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from chansearch.nets.checkpoint import load_checkpoint, save_checkpoint
 from chansearch.provenance import provenance
 from chansearch.train.results import Diverged
 from chansearch.transfer.batches import BatchPlan
@@ -80,8 +80,7 @@ def start(plan: Plan) -> TrainingFolder:
         print(describe(plan, crew, batches), flush=True)
         facts = provenance(train_images=len(plan.train), val_images=len(plan.val), classes=list(plan.train.classes))
         folder = TrainingFolder.create(path, dataclasses.asdict(config) | {"provenance": facts})
-        start = Checkpoint(plan.model.spec, plan.model.network.state_dict(), plan.train.classes)
-        save_checkpoint(folder.start_file, start)
+        save_checkpoint(folder.start_file, plan.start())
         with folder.locked():
             _train(Job(config, plan.train, plan.val, batches, crew, folder), dashboard)
     return folder

@@ -10,7 +10,9 @@ import torch
 
 from chansearch.cost.count import price_spec
 from chansearch.errors import UserError
+from chansearch.nets.checkpoint import Checkpoint
 from chansearch.nets.model import Model, open_model
+from chansearch.nets.preprocessing import Preprocessing
 from chansearch.train.device import resolve_device, resolve_precision
 from chansearch.train.seeding import derive_seed
 from chansearch.transfer.batches import BatchPlan, plan_batches
@@ -37,6 +39,14 @@ class Plan:
     train: object  # images.Part
     val: object
 
+    def start(self) -> Checkpoint:
+        """The network as training begins, with what its images are called and how they are prepared."""
+        data, channels = self.config.data, self.model.spec.in_channels
+        prepared = Preprocessing(
+            tuple(data.mean[:channels]), tuple(data.std[:channels]), data.interpolation, data.crop_pct
+        )
+        return Checkpoint(self.model.spec, self.model.network.state_dict(), self.train.classes, prepared)
+
 
 def require_timm() -> None:
     """Raises ``UserError``, with the command to run, where timm is missing."""
@@ -62,7 +72,10 @@ def check(config: TrainingConfig) -> Plan:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.recipe.seed, "weights"))
         model = open_model(
-            config.model, weights=config.weights, changes=network_changes(config) | {"classes": len(train.classes)}
+            config.model,
+            weights=config.weights,
+            changes=network_changes(config) | {"classes": len(train.classes)},
+            pretrained=config.pretrained,
         )
     if model.spec.in_channels not in (1, 3):
         raise UserError(f"network.in_channels: {model.spec.in_channels}; images have 1 or 3 channels")

@@ -13,6 +13,7 @@ from chansearch.export import onnx_file
 from chansearch.export.onnx_file import to_onnx
 from chansearch.nets import ACTIVATIONS
 from chansearch.nets.files import spec_from_dict
+from chansearch.nets.preprocessing import Preprocessing
 from chansearch.nets.spec import ACTIVATION_PLACES
 from tests.export.models import TINY, images, rexnet, trained
 from tests.nets.specs import draw_spec
@@ -66,6 +67,16 @@ def test_metadata_tells_how_to_feed_it(named):
     assert spec_from_dict(held["network"], "metadata") == TINY
     assert held["class_names"] == ["Katze", "狗", "oiseau"]
     assert (held["mean"], held["std"]) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    assert (held["interpolation"], held["crop_pct"]) == ("bicubic", 0.875)
+
+
+@pytest.mark.parametrize(("channels", "mean"), [(3, (0.1, 0.2, 0.3)), (1, (0.4,))])
+def test_metadata_tells_how_the_training_prepared_its_images(channels, mean):
+    prepared = Preprocessing(mean, mean, "bilinear", 1.0)
+    model = trained(dataclasses.replace(TINY, in_channels=channels))
+    proto = onnx.load_from_string(to_onnx(dataclasses.replace(model, preprocessing=prepared)).content)
+    held = {entry.key: json.loads(entry.value) for entry in proto.metadata_props}
+    assert Preprocessing.from_dict({key: held[key] for key in prepared.to_dict()}, "metadata") == prepared
 
 
 def test_what_is_not_known_is_not_in_the_metadata():

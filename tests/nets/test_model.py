@@ -12,6 +12,7 @@ from chansearch.nets import build, preset
 from chansearch.nets.checkpoint import Checkpoint, save_checkpoint
 from chansearch.nets.files import spec_to_dict
 from chansearch.nets.model import MODEL_FILE, change_spec, open_model, parse_changes
+from chansearch.nets.preprocessing import Preprocessing
 from tests.nets.test_weights import SMALL
 
 
@@ -74,7 +75,8 @@ def test_every_option_reaches_the_module():
 
 def test_sources_of_networks_and_weights(tmp_path):
     weights = build(SMALL).state_dict()
-    save_checkpoint(tmp_path / MODEL_FILE, Checkpoint(SMALL, weights, tuple("abcde")))
+    prepared = Preprocessing((0.5,) * 3, (0.25,) * 3, "bilinear", 1.0)
+    save_checkpoint(tmp_path / MODEL_FILE, Checkpoint(SMALL, weights, tuple("abcde"), prepared))
     (tmp_path / "own.yaml").write_text(yaml.safe_dump({"network": spec_to_dict(SMALL)}))
     torch.save(weights, tmp_path / "weights.pth")
     for opened in (
@@ -87,6 +89,8 @@ def test_sources_of_networks_and_weights(tmp_path):
         assert opened.spec == SMALL
         assert all(torch.equal(opened.network.state_dict()[key], weights[key]) for key in weights)
     assert open_model(tmp_path).classes == tuple("abcde")
+    assert open_model(tmp_path).preprocessing == prepared
+    assert open_model(tmp_path / "own.yaml").preprocessing is None
     other = open_model(tmp_path, changes={"classes": 3})
     assert (other.network.head.fc.out_features, other.classes, other.trained) == (3, None, True)
     assert torch.equal(other.network.stem.conv.weight, weights["stem.conv.weight"])

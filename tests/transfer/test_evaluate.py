@@ -15,9 +15,8 @@ from tests.transfer.tiny import CLASSES, make_trainer
 
 @pytest.fixture(scope="module")
 def trained(world):
-    """A training's folder, with a config.yaml that says how it saw its images."""
-    make_trainer(world, "trained").run()
-    (world / "trained" / "config.yaml").write_text("data: {name: folder, crop_pct: 0.5, interpolation: bilinear}\n")
+    """A training's folder; its images were not prepared as by default."""
+    make_trainer(world, "trained", "data.crop_pct=0.5", "data.interpolation=bilinear").run()
     return world / "trained"
 
 

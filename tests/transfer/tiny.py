@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 
 from chansearch.config import compose
-from chansearch.nets.checkpoint import Checkpoint, save_checkpoint
+from chansearch.nets.checkpoint import save_checkpoint
 from chansearch.nets.files import spec_to_dict
 from chansearch.nets.spec import NetworkSpec
 from chansearch.transfer.classification import Classification
@@ -93,10 +93,8 @@ def make_trainer(root: Path, name: str, *more: str) -> Trainer:
     folder = TrainingFolder(root / name)
     if not folder.path.exists():
         folder = TrainingFolder.create(root / name, {})
-        save_checkpoint(
-            folder.start_file, Checkpoint(plan.model.spec, plan.model.network.state_dict(), plan.train.classes)
-        )
-    start = Checkpoint(plan.model.spec, plan.model.network.state_dict(), plan.train.classes)
+        save_checkpoint(folder.start_file, plan.start())
+    start = plan.start()
     device = torch.device("cpu")
     task = Classification(plan.config, plan.train, plan.val, batches, start.spec, device, rank=0, readers=0)
     return Trainer(plan.config, batches, task, start, folder, device, rank=0)
