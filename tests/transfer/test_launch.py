@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 EPOCHS = 30
 STEPS = 5  # an epoch
 # With a checkpoint after every step, so that one is lost at most and there are many places to be cut off at.
-LONG = (f"recipe.epochs={EPOCHS}", "train.checkpoint_minutes=1e-9", "cluster.retries=1")
+LONG = (f"recipe.epochs={EPOCHS}", "recipe.ema_decay=0.9", "train.checkpoint_minutes=1e-9", "cluster.retries=1")
 
 
 @pytest.fixture(scope="module")
