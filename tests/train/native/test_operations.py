@@ -17,6 +17,9 @@ FUNCTIONS = {
 # float32's sums of some thousand terms; bfloat16 keeps eight bits of each value, some of which lie on the kinks of
 # an activation and fall to the other side.
 TOLERANCES = {torch.float32: 2e-5, torch.bfloat16: 2e-2}
+# Of a variance, which is a difference of sums: over 3,000 drawn features the largest error was 1.2e-5 of values in
+# float32, 4.5e-5 of those in bfloat16.
+VARIANCE_TOLERANCES = {torch.float32: 3e-5, torch.bfloat16: 1e-4}
 
 # Below 4, below 8 and below 16 channels other vectors are used; 17 to 40 end in overlapping blocks.
 widths = st.integers(1, 40)
@@ -58,7 +61,7 @@ def test_batch_norm_with_activation_equals_torch(channels, count, height, width,
     assert y.dtype == dtype and y.is_contiguous(memory_format=torch.channels_last)
     tolerance = TOLERANCES[dtype]
     _assert_close(mean, running[0], 1e-6)
-    _assert_close(variance, running[1] * (rows - 1) / rows, 1e-5)
+    _assert_close(variance, running[1] * (rows - 1) / rows, VARIANCE_TOLERANCES[dtype])
     _assert_close(y.detach(), expected.detach(), tolerance)
     for ours, theirs in zip((x, weight, bias), exact, strict=True):
         _assert_close(ours.grad, theirs.grad, tolerance)
