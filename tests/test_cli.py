@@ -19,7 +19,7 @@ from tests.export.runs import make_run
 from tests.nets.specs import search_spec
 from tests.space.golden import TABLE_3
 
-COMMANDS = ("search", "resume", "report", "confirm", "replay", "export", "build", "cost")
+COMMANDS = ("search", "resume", "report", "confirm", "replay", "export", "build", "cost", "latency")
 HEAVY = ("torch", "ray", "hydra", "omegaconf", "optuna", "matplotlib", "scipy", "sklearn", "pandas", "tensorboard")
 
 

@@ -77,7 +77,8 @@ def _latency(given: argparse.Namespace) -> int:
     if given.json:
         print(json.dumps([latency_row(latency) for latency in latencies], indent=2))
         return 0
-    print(f"{settings[0].threads} threads, {given.rounds} rounds, medians\n")
+    threads = settings[0].threads
+    print(f"{threads} thread{'s' if threads > 1 else ''}, {given.rounds} rounds; ms: median of a batch's\n")
     print(latency_table(latencies))
     print("\n".join(["", "written:", *(f"  {file}" for file in files)]))
     return 0
@@ -89,6 +90,8 @@ def _check_options(given: argparse.Namespace) -> list[str]:
 
     if not given.models and not given.table5:
         raise UserError("latency: no MODEL; name one or more, or --table5")
+    if given.table5 and given.input_size is not None:
+        raise UserError("--input-size: not with --table5, whose networks have their own; leave one of them out")
     engines = given.engine.split(",")
     devices = [] if given.device is None else given.device.split(",")
     for key, values, allowed in (("--engine", engines, ENGINES), ("--device", devices, DEVICES)):
