@@ -34,6 +34,7 @@ def refused(arguments: list[str], capsys) -> str:
     return line
 
 
+@pytest.mark.slow
 def test_times_files_and_writes_what_it_measured(here, capsys):
     (here / "trained").mkdir()
     save_checkpoint(here / "trained" / "model.pt", Checkpoint(WIDE, Network(WIDE).state_dict()))
@@ -49,13 +50,8 @@ def test_times_files_and_writes_what_it_measured(here, capsys):
         (model, engine) for model in ("small.yaml", "trained") for engine in ("eager", "onnx")
     ]
     for row in rows:
-        assert [row[key] for key in ("device", "input_size", "batch", "threads", "rounds")] == [
-            "cpu",
-            "16",
-            "1",
-            "1",
-            "2",
-        ]
+        assert (row["device"], row["input_size"], row["batch"], row["threads"]) == ("cpu", "16", "1", "1")
+        assert row["rounds"] == "2"
         assert 0 < float(row["p10_ms"]) <= float(row["median_ms"]) <= float(row["p90_ms"])
     assert int(rows[2]["macs"]) > 5 * int(rows[0]["macs"])
     assert captured.out.startswith("1 thread")
@@ -93,8 +89,8 @@ def test_an_engine_that_is_not_there_is_a_row_with_its_reason(here, capsys, monk
         (["small.yaml", "--threads", "0"], "--threads: 0; allowed: 1 or more"),
         (["small.yaml", "--batch", "-1"], "--batch: -1; allowed: 1 or more"),
         (["nowhere.yaml"], "nowhere.yaml: no such file"),
-        (["efficientnet_b"], "did you mean efficientnet_b0"),
-        (["rexnet_101"], "did you mean rexnet_10"),
+        (["eficientnet_b0"], "did you mean efficientnet_b0"),
+        (["rexnet_1000"], "did you mean rexnet_100"),
         (["small.yaml", "--output", "small.yaml"], "--output: 'small.yaml' cannot be written"),
         (["small.yaml", "--table5", "--input-size", "64"], "--input-size"),
     ],
