@@ -132,19 +132,15 @@ def _settings(given: argparse.Namespace, engines: list[str]) -> list[Setting]:
 def _output_folder(output: str | None) -> Path:
     """Where the files go; raises ``UserError`` where they would replace others or cannot be written."""
     import datetime
-    import os
 
     from chansearch.report.latency import CSV_FILE
+    from chansearch.search.rundir import check_writable
 
     name = f"latency-{datetime.datetime.now().strftime('%Y%m%d-%H%M%S')}"
     folder = Path(output) if output is not None else Path("results") / name
     if (folder / CSV_FILE).exists():
         raise UserError(f"--output: {folder} holds a {CSV_FILE} already; choose another folder")
-    existing = folder.resolve()
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"--output: {str(folder)!r} cannot be written: {str(existing)!r} is no folder to write in")
+    check_writable("--output", folder)
     return folder
 
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chansearch.nets.onnx import INPUT, OUTPUT, PACKAGES, write_onnx
+
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 ENGINES = ("eager", "compiled", "onnx")
 DEVICES = ("cpu", "cuda")
-_ONNX_PACKAGES = ("onnxruntime", "onnx", "onnxscript")
+_ONNX_PACKAGES = ("onnxruntime", *PACKAGES)
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,6 @@ def _compiled(network: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
 def _onnx_runner(network: nn.Module, images: torch.Tensor, setting: Setting) -> Runner:
     import numpy as np
     import onnxruntime
-
-    from chansearch.nets.onnx import INPUT, OUTPUT, write_onnx
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = setting.threads, 1

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from chansearch.errors import UserError
 
+if TYPE_CHECKING:
+    from torch import nn
+
 INPUT, OUTPUT = "images", "logits"
-_PACKAGES = ("onnx", "onnxscript")
+# What torch's exporter needs.
+PACKAGES = ("onnx", "onnxscript")
 
 
 def write_onnx(network: nn.Module, image_shape: tuple[int, int, int], path: str | Path) -> None:
@@ -24,9 +27,9 @@ def write_onnx(network: nn.Module, image_shape: tuple[int, int, int], path: str 
     ``image_shape`` is (C, H, W) of one image. Written aside and renamed. Raises ``UserError`` where the packages that
     torch's exporter needs are missing.
     """
-    import importlib.util
+    import torch
 
-    for package in _PACKAGES:
+    for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise UserError(f'onnx: the package {package} is not installed; pip install "chansearch[deploy]"')
     path = Path(path)

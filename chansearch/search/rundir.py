@@ -254,6 +254,16 @@ class RunDirectory:
             yield
 
 
+def check_writable(key: str, folder: Path) -> Path:
+    """The nearest folder that exists, this one or above; raises ``UserError`` naming ``key`` if it is not writable."""
+    existing = folder.resolve()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"{key}: {str(folder)!r} cannot be written: {str(existing)!r} is no folder to write in")
+    return existing
+
+
 def write_aside(path: Path, content: str | bytes) -> None:
     """Write a whole file such that a reader, or a crash, sees the old one or the new one."""
     aside = path.with_name(f".{path.name}.part")

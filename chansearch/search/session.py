@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 import signal
 import time
@@ -19,7 +18,7 @@ from chansearch.search.latency import LatencyBound
 from chansearch.search.plan import Plan, make_plan
 from chansearch.search.probe import Probes
 from chansearch.search.propose import Proposal, Proposer, SpaceExhausted, check_reachable
-from chansearch.search.rundir import RunDirectory
+from chansearch.search.rundir import RunDirectory, check_writable
 from chansearch.search.sessions import SessionLog
 from chansearch.search.spent import SessionTime
 from chansearch.space import format_channels, line_r2
@@ -77,17 +76,18 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
         return None
     RunDirectory(path).refuse_existing()
     _check_disk(Path(config.results))
-    dataset = _load(plan)
-    began = time.monotonic()
-    with _bounded(plan) as bound, connected_for(plan, dataset) as cluster:
-        with Probes(cluster, config.train) as probes:
-            _print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
-            session = probes.session_time()
-        facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
-        run = RunDirectory.create(path, dataclasses.asdict(config) | {"provenance": facts})
-        print(f"run: {run.path}", flush=True)
-        with run.locked():
-            _Session(plan, run, dataset, bound=bound).run(cluster, session, began)
+    with _bounded(plan) as bound:
+        dataset = _load(plan)
+        began = time.monotonic()
+        with connected_for(plan, dataset) as cluster:
+            with Probes(cluster, config.train) as probes:
+                _print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
+                session = probes.session_time()
+            facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
+            run = RunDirectory.create(path, dataclasses.asdict(config) | {"provenance": facts})
+            print(f"run: {run.path}", flush=True)
+            with run.locked():
+                _Session(plan, run, dataset, bound=bound).run(cluster, session, began)
     return run
 
 
@@ -360,12 +360,7 @@ def _default_name(config: SearchConfig) -> str:
 
 
 def _check_disk(folder: Path) -> None:
-    existing = folder.resolve()
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"results: {str(folder)!r} cannot be written: {str(existing)!r} is no folder to write in")
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(check_writable("results", folder)).free
     if free < _LEAST_FREE_BYTES:
         raise UserError(
             f"results: {str(folder)!r} is on a disk with {free // 2**20} MB free; "
