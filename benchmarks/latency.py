@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> None:
         "latency",
         "Latency: Table 5 on this machine",
         f"One image, {options.threads} threads, float32, {options.rounds} rounds in which every network and engine had "
-        "a turn: median in ms, with the 10th and 90th percentile. Published: one image on an "
+        "a turn: median in ms, with the 10th and 90th percentile. Published: one image on a "
         f"{PUBLISHED_CPU}. Top-1 is the published one.",
         markdown(*_networks(found, engines)),
         "ReXNet's time over EfficientNet's at about the same accuracy:",

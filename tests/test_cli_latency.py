@@ -8,6 +8,7 @@ import re
 import pytest
 
 from chansearch.cli import main
+from chansearch.cli.measuring import _settings
 from chansearch.cost import engines
 from chansearch.nets.checkpoint import Checkpoint, save_checkpoint
 from chansearch.nets.files import spec_to_dict
@@ -105,6 +106,24 @@ def test_a_gpu_that_is_not_there_is_one_line(here, capsys, monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert "--device: cuda; torch sees no GPU here" in refused(["small.yaml", "--device", "cuda"], capsys)
+
+
+def test_a_gpu_that_is_there_is_measured_too_with_a_batch_of_its_own(monkeypatch):
+    import argparse
+
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    asked = argparse.Namespace(device=None, batch=None, threads=2)
+    settings = _settings(asked, ["eager", "onnx"])
+    assert [(s.engine, s.device, s.batch) for s in settings] == [
+        ("eager", "cpu", 1),
+        ("onnx", "cpu", 1),
+        ("eager", "cuda", 64),
+        ("onnx", "cuda", 64),
+    ]
+    asked = argparse.Namespace(device="cuda", batch=8, threads=2)
+    assert [(s.device, s.batch, s.threads) for s in _settings(asked, ["eager"])] == [("cuda", 8, 2)]
 
 
 def test_earlier_measurements_are_not_replaced(here, capsys):

@@ -94,6 +94,22 @@ class TestSpread:
         assert warm_up(Simulated(infer, lambda: None), visit_seconds=0.05) == 13
 
 
+class TestRunner:
+    def test_stops_the_clock_when_the_device_has_finished(self):
+        """A simulated device that works through its queue only while it is waited for."""
+        now, queue = [0.0], [0]
+
+        def infer() -> None:
+            queue[0] += 1
+
+        def synchronise() -> None:
+            now[0] += 0.5 * queue[0]
+            queue[0] = 0
+
+        assert Runner(infer, synchronise).seconds(8, lambda: now[0]) == 0.5
+        assert queue == [0]
+
+
 class TestEngines:
     @pytest.mark.parametrize("engine", ["eager", "onnx"])
     def test_time_a_network(self, engine):

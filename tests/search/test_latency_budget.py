@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ from chansearch.errors import UserError
 from chansearch.report import facts, findings
 from chansearch.report.analysis import analyse
 from chansearch.report.terminal import summary
-from chansearch.search import latency, propose
+from chansearch.search import latency, propose, study
 from chansearch.search.candidate import Draws, Origin, Outcome, Record, State
 from chansearch.search.latency import LatencyBound, LatencyLimit
 from chansearch.search.plan import make_plan
@@ -20,7 +21,6 @@ from chansearch.search.propose import Proposer, SpaceExhausted
 from chansearch.search.rundir import RunDirectory
 from chansearch.search.session import check
 from chansearch.search.spent import Spent
-from chansearch.search.study import StudyFile
 from tests.search.live import go_on, search
 from tests.search.problems import problem, scored, take
 
@@ -221,10 +221,18 @@ class TestReport:
 
     def test_the_study_keeps_it(self, asked, tmp_path):
         proposals = take(proposer(bound()), 5)
-        study = StudyFile(tmp_path / "study.db", DEMO)
+        file = study.StudyFile(tmp_path / "study.db", DEMO)
         for proposal in proposals:
-            study.add(proposal)
-        assert StudyFile(tmp_path / "study.db", DEMO).proposals() == proposals
+            file.add(proposal)
+        assert study.StudyFile(tmp_path / "study.db", DEMO).proposals() == proposals
+
+    def test_a_study_of_an_earlier_version_is_read(self):
+        proposal = proposer(None).propose()
+        held = study._to_attributes(proposal.candidate)
+        del held["latency_ms"]
+        held["draws"] = held["draws"][:4]
+        trial = SimpleNamespace(user_attrs=held, params=proposal.values, number=0)
+        assert study._to_proposal(trial) == proposal
 
 
 @pytest.mark.slow
