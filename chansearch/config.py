@@ -63,10 +63,22 @@ class BudgetConfig:
 
 
 @dataclass
+class LatencyConfig:
+    """How ``constraint.latency_ms`` is measured, on the machine that ``chansearch search`` runs on."""
+
+    engine: str = "eager"  # eager, compiled (torch.compile) or onnx (ONNX Runtime)
+    device: str = "cpu"  # cpu or cuda
+    batch: int = 1  # images at a time
+    threads: int = 1  # of the processor
+
+
+@dataclass
 class ConstraintConfig:
     name: str = "custom"
     skeleton: SkeletonConfig = field(default_factory=SkeletonConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
+    latency_ms: float | None = None  # a batch takes at most so many milliseconds, besides the budget; null: no bound
+    latency: LatencyConfig = field(default_factory=LatencyConfig)
 
 
 @dataclass

@@ -83,14 +83,19 @@ def locked(folder: Path, work: str) -> Iterator[None]:
         yield
 
 
-def check_disk(folder: Path) -> None:
-    """Raises ``UserError`` where ``folder``, which need not exist, cannot be written or has too little room."""
+def check_writable(key: str, folder: Path) -> Path:
+    """The nearest folder that exists, this one or above; raises ``UserError`` naming ``key`` if it is not writable."""
     existing = folder.resolve()
     while not existing.exists():
         existing = existing.parent
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"results: {str(folder)!r} cannot be written: {str(existing)!r} is no folder to write in")
-    free = shutil.disk_usage(existing).free
+        raise UserError(f"{key}: {str(folder)!r} cannot be written: {str(existing)!r} is no folder to write in")
+    return existing
+
+
+def check_disk(folder: Path) -> None:
+    """Raises ``UserError`` where ``folder``, which need not exist, cannot be written or has too little room."""
+    free = shutil.disk_usage(check_writable("results", folder)).free
     if free < _LEAST_FREE_BYTES:
         raise UserError(
             f"results: {str(folder)!r} is on a disk with {free // 2**20} MB free; "

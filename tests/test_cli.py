@@ -21,7 +21,7 @@ from tests.export.runs import make_run
 from tests.nets.specs import search_spec
 from tests.space.golden import TABLE_3
 
-COMMANDS = ("search", "resume", "report", "confirm", "replay", "export", "build", "cost", "train", "eval")
+COMMANDS = ("search", "resume", "report", "confirm", "replay", "export", "build", "cost", "train", "eval", "latency")
 HEAVY = (
     "torch",
     "ray",

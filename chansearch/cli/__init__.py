@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from chansearch._version import __version__
-from chansearch.cli import networks, searching, training
+from chansearch.cli import measuring, networks, searching, training
 from chansearch.errors import UserError
 
 
@@ -57,4 +57,5 @@ def _make_parser() -> argparse.ArgumentParser:
     searching.add(commands)
     networks.add(commands)
     training.add(commands)
+    measuring.add(commands)
     return parser

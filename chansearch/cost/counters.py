@@ -6,8 +6,12 @@ import contextlib
 import io
 import logging
 import warnings
+from typing import TYPE_CHECKING
 
 from chansearch.nets import NetworkSpec, build
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def other_counters(spec: NetworkSpec) -> dict[str, dict[str, int | str]]:
@@ -19,19 +23,20 @@ def other_counters(spec: NetworkSpec) -> dict[str, dict[str, int | str]]:
 
     network = build(spec).eval()
     image = torch.zeros(1, spec.in_channels, spec.input_size, spec.input_size)
-    found = {"torch": _torch(network, image)}
+    found = {"torch": torch_counts(network, tuple(image.shape[1:]))}
     for name, count in (("fvcore", _fvcore), ("ptflops", _ptflops)):
         with contextlib.suppress(ImportError), contextlib.redirect_stdout(io.StringIO()):
             found[name] = count(network, image)
     return found
 
 
-def _torch(network, image) -> dict[str, int | str]:
+def torch_counts(network: nn.Module, image_shape: tuple[int, int, int]) -> dict[str, int | str]:
+    """``params``, ``macs`` and ``note`` of any module in evaluation mode, for one image (C, H, W)."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(image)
+        network(torch.zeros(1, *image_shape))
     params = sum(parameter.numel() for parameter in network.parameters())
     note = f"FlopCounterMode, which says {counter.get_total_flops():,} FLOPs: two a multiply-add"
     return {"params": params, "macs": counter.get_total_flops() // 2, "note": note}

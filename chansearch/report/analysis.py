@@ -13,7 +13,7 @@ from chansearch.report.distribution import Edf, Interval, by_origin, edf, line_r
 from chansearch.report.noise import NoiseGap, OutOfSample, SeedScores, noise_gap, out_of_sample
 from chansearch.report.plain import printable
 from chansearch.report.published import TABLE_3, PublishedConstraint
-from chansearch.report.quantities import Quantity, ranking_quantity
+from chansearch.report.quantities import LATENCY, MACS, PARAMS, Quantity, ranking_quantity
 from chansearch.report.tenths import Tenth, TenthRow, tenths
 from chansearch.search.candidate import Draws, Origin, Record, State, ranked
 from chansearch.search.contenders import FIRST_SEED, contenders, on_first_seed
@@ -73,6 +73,12 @@ class Analysis:
         """Candidates that have ended but have no accuracy of a whole training, by number."""
         ranked = {record.candidate.number for record in self.ranked}
         return tuple(record for record in self.records if record.candidate.number not in ranked)
+
+    @property
+    def costs(self) -> tuple[Quantity, ...]:
+        """What a candidate costs: the latency where the run has a bound on it."""
+        has_latency = any(record.candidate.latency_ms is not None for record in self.records)
+        return (PARAMS, MACS, LATENCY) if has_latency else (PARAMS, MACS)
 
     @property
     def draws(self) -> Draws:

@@ -62,6 +62,7 @@ def facts(config: Mapping) -> tuple[Fact, ...]:
         Fact("constraint", text(config, "constraint.name")),
         Fact("network", f"{text(config, 'constraint.skeleton.blocks')} blocks{depth}" if skeleton else UNKNOWN),
         Fact("budget", _budget(config)),
+        *_latency(config),
         Fact("space", _mapping(config, "space")),
         Fact("data", _data(config)),
         Fact("fidelity", text(config, "fidelity")),
@@ -110,6 +111,12 @@ def _budget(config: Mapping) -> str:
     counted = setting(config, "constraint.budget.count_classifier")
     classifier = {True: ", classifier counted", False: ", classifier not counted"}.get(counted, "")
     return " and ".join(parts) + classifier
+
+
+def _latency(config: Mapping) -> tuple[Fact, ...]:
+    """The bound on the latency, where there is one."""
+    bound = setting(config, "constraint.latency_ms")
+    return () if bound is None else (Fact("latency", f"at most {bound} ms, {_mapping(config, 'constraint.latency')}"),)
 
 
 def _data(config: Mapping) -> str:

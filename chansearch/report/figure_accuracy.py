@@ -1,4 +1,4 @@
-"""Accuracy against MACs and params, a point a candidate."""
+"""Accuracy against what a candidate costs, a point a candidate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from chansearch.report import canvas
 from chansearch.report.analysis import Analysis
-from chansearch.report.quantities import MACS, PARAMS, Quantity
+from chansearch.report.quantities import MACS, Quantity
 from chansearch.report.tenths import Tenth
 from chansearch.search.candidate import Origin, Record
 
@@ -21,13 +21,14 @@ _MARKS = {Origin.UNGUIDED: "o", Origin.SAMPLER: "D"}
 
 
 def draw_accuracy(analysis: Analysis) -> Figure:
-    """Two panels; colour is the tenth, the mark who drew the candidate, the bar ± one deviation over the seeds.
+    """A panel a cost; colour is the tenth, the mark who drew the candidate, the bar ± one deviation over the seeds.
 
     Where seeds were spent on contenders, those are there twice: as all others, and as a star over all their seeds.
     """
-    figure = canvas.new_figure(9.4, 4.3)
-    panels = figure.subplots(1, 2, sharey=True)
-    for panel, cost in zip(panels, (MACS, PARAMS), strict=True):
+    costs = (MACS, *(cost for cost in analysis.costs if cost is not MACS))
+    figure = canvas.new_figure(4.7 * len(costs), 4.3)
+    panels = figure.subplots(1, len(costs), sharey=True)
+    for panel, cost in zip(panels, costs, strict=True):
         canvas.tidy(panel, cost.heading, analysis.compared_heading if cost is MACS else "")
         if not analysis.ranked:
             canvas.say_empty(panel, "nothing finished yet")

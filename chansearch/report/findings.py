@@ -36,7 +36,8 @@ def population(analysis: Analysis) -> list[str]:
     if draws.drawn:
         sentences.append(
             f"{draws.drawn} drawn = {draws.kept} kept + {draws.duplicate} duplicates + "
-            f"{draws.under_budget} under budget + {draws.over_budget} over budget."
+            f"{draws.under_budget} under budget + {draws.over_budget} over budget"
+            f"{f' + {draws.over_latency} too slow' if draws.over_latency else ''}."
         )
     if not analysis.ranked:
         sentences.append("Nothing is finished yet: there are no tenths to show.")

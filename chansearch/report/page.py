@@ -12,9 +12,7 @@ from chansearch.report.quantities import (
     IMAGES_PER_SECOND,
     LINE_R2,
     LOST_SECONDS,
-    MACS,
     MISSING,
-    PARAMS,
     SECONDS,
     TEST_TOP1,
     Quantity,
@@ -26,8 +24,8 @@ from chansearch.space import format_channels
 CAPTIONS = {
     "channels": "Mean output channels of each tenth against the block index, ± one standard deviation over its "
     "candidates (cf. the paper's Figure 2).",
-    "accuracy": "Accuracy against MACs and params. Colour: tenth; mark: who drew the candidate; bar: ± one standard "
-    "deviation over the seeds.",
+    "accuracy": "Accuracy against what a candidate costs. Colour: tenth; mark: who drew the candidate; bar: ± one "
+    "standard deviation over the seeds.",
     "edf": "Distribution of the error: the share of candidates with at most a given error.",
     "linearity": "R² of the best line through each configuration: faint points are candidates, the large mark their "
     "mean, the bar its 95 % bootstrap interval.",
@@ -38,8 +36,8 @@ CAPTIONS = {
 }
 # Of a run whose seeds went to contenders.
 _FIRST_SEED_CAPTIONS = {
-    "accuracy": "Accuracy against MACs and params on the first seed, which all candidates have. Colour: tenth; mark: "
-    "who drew the candidate. Stars: contenders over all their seeds, ± one standard deviation.",
+    "accuracy": "Accuracy against what a candidate costs, on the first seed, which all candidates have. Colour: tenth; "
+    "mark: who drew the candidate. Stars: contenders over all their seeds, ± one standard deviation.",
     "curves": "Accuracy after each epoch, first seed. Grey: in no tenth, stopped at a rung, failed or in training.",
 }
 _WIDE = ("accuracy", "compare", "channels")
@@ -83,7 +81,7 @@ def _figures(figures: Mapping[str, str], captions: Mapping[str, str]) -> list[st
 
 def _tenths_table(analysis: Analysis) -> str:
     ranking = analysis.ranking
-    shown = (ranking, TEST_TOP1, PARAMS, MACS)
+    shown = (ranking, TEST_TOP1, *analysis.costs)
     headings = ["tenth", "candidates", *(quantity.heading for quantity in shown), "R² of the best line, 95 % interval"]
     rows = [
         _tenth_row(row.tenth, row, shown, findings.interval_text(analysis.linearity[row.tenth]))
@@ -98,7 +96,7 @@ def _tenths_table(analysis: Analysis) -> str:
         return table(headings, rows)
     for tenth, paper in analysis.published.tenths.items():
         cells = [f"{tenth} in the paper", "", f"{paper.top1:.1f} ± {paper.top1_std:.1f}", "", f"{paper.params_m:.1f}"]
-        cells += [f"{paper.macs_m:g} ± {paper.macs_m_std:g}", ""]
+        cells += [f"{paper.macs_m:g} ± {paper.macs_m_std:g}", *[""] * (len(headings) - len(cells) - 1)]
         rows.append(table_row([cell(text) for text in cells], "paper"))
     data, fidelity = facts.text(analysis.config, "data.name"), facts.text(analysis.config, "fidelity")
     note = (
@@ -144,7 +142,7 @@ def _states(analysis: Analysis) -> str:
 def _candidates_table(analysis: Analysis) -> str:
     ranking = analysis.ranking
     headings = ["candidate", "rank", "tenth", "channels", ranking.heading, "± over seeds", "seeds", TEST_TOP1.heading]
-    headings += [PARAMS.heading, MACS.heading, LINE_R2.heading, "state", "drawn by", "epochs"]
+    headings += [quantity.heading for quantity in (*analysis.costs, LINE_R2)] + ["state", "drawn by", "epochs"]
     headings += [quantity.heading for quantity in (SECONDS, IMAGES_PER_SECOND, LOST_SECONDS)]
     ranks = {record.candidate.number: place for place, record in enumerate(analysis.ranked, start=1)}
     order = [*analysis.ranked, *analysis.unranked]
@@ -168,7 +166,7 @@ def _candidate_row(analysis: Analysis, record: Record, rank: int | None) -> str:
         cell(std, "" if std == MISSING else std),
         cell(len(outcome.val_top1)),
     ]
-    cells += _quantity_cells(record, (TEST_TOP1, PARAMS, MACS, LINE_R2))
+    cells += _quantity_cells(record, (TEST_TOP1, *analysis.costs, LINE_R2))
     cells += [cell(outcome.state), cell(record.candidate.origin), cell(outcome.epochs)]
     cells += _quantity_cells(record, (SECONDS, IMAGES_PER_SECOND, LOST_SECONDS))
     return table_row(cells, tenth.value if tenth else "")

@@ -1,7 +1,9 @@
-"""What the paper prints in Table 3 (arXiv 2007.00992, CVPR 2021): the tenths and the best and worst models.
+"""What the paper prints (arXiv 2007.00992, CVPR 2021). Its FLOPs are multiply-adds.
 
-Accuracies are of CIFAR-100, 30 epochs, mean of three trainings; ± is over the candidates of a tenth. The paper's FLOPs
-are multiply-adds. Params of all three tenths are printed as one number, without a deviation.
+Table 3: the tenths and the best and worst models. Accuracies are of CIFAR-100, 30 epochs, mean of three trainings; ± is
+over the candidates of a tenth. Params of all three tenths are printed as one number, without a deviation.
+
+Tables 5 and A: ReXNets of all widths and EfficientNets on ImageNet, drawn in its Figure 3.
 """
 
 from __future__ import annotations
@@ -77,3 +79,49 @@ TABLE_3 = {
         worst=("52-52-52-52-52-52-52-52-52-115-263-263-412", 71.6),
     ),
 }
+
+SOURCE_5 = "arXiv 2007.00992, Tables 5 and A"
+# What its latencies were measured on: one image on the processor, 64 on the graphics card.
+PUBLISHED_CPU, PUBLISHED_GPU = "Xeon E5-2630 v4", "V100"
+REXNET, EFFICIENTNET = "ReXNet", "EfficientNet"
+
+
+@dataclass(frozen=True)
+class PublishedNetwork:
+    """``model`` is what ``chansearch latency`` calls it. Top-1 on ImageNet in percent, MACs in billions, params in
+    millions, milliseconds a batch."""
+
+    family: str
+    label: str
+    model: str
+    input_size: int
+    top1: float
+    macs_b: float
+    params_m: float
+    cpu_ms: float
+    gpu_ms: float
+
+
+TABLE_5 = (
+    PublishedNetwork(REXNET, "×0.9", "rexnet_090", 224, 77.2, 0.35, 4.1, 46, 20),
+    PublishedNetwork(REXNET, "×1.0", "rexnet_100", 224, 77.9, 0.40, 4.8, 47, 21),
+    PublishedNetwork(REXNET, "×1.1", "rexnet_110", 224, 78.6, 0.48, 5.6, 51, 24),
+    PublishedNetwork(REXNET, "×1.2", "rexnet_120", 224, 79.0, 0.57, 6.6, 53, 26),
+    PublishedNetwork(REXNET, "×1.3", "rexnet_130", 224, 79.5, 0.66, 7.6, 55, 28),
+    PublishedNetwork(REXNET, "×1.4", "rexnet_140", 224, 79.8, 0.76, 8.6, 57, 30),
+    PublishedNetwork(REXNET, "×1.5", "rexnet_150", 224, 80.3, 0.86, 9.7, 59, 31),
+    PublishedNetwork(REXNET, "×2.0", "rexnet_200", 224, 81.6, 1.5, 16, 69, 40),
+    PublishedNetwork(REXNET, "×2.2", "rexnet_220", 224, 81.7, 1.8, 19, 73, 46),
+    PublishedNetwork(REXNET, "×3.0", "rexnet_300", 224, 82.8, 3.4, 34, 96, 61),
+    PublishedNetwork(EFFICIENTNET, "B0", "efficientnet_b0", 224, 77.3, 0.39, 5.3, 47, 23),
+    PublishedNetwork(EFFICIENTNET, "B1", "efficientnet_b1", 240, 79.2, 0.70, 7.8, 70, 37),
+    PublishedNetwork(EFFICIENTNET, "B2", "efficientnet_b2", 260, 80.3, 1.0, 9.2, 77, 48),
+    PublishedNetwork(EFFICIENTNET, "B3", "efficientnet_b3", 300, 81.7, 1.8, 12, 100, 78),
+)
+# The rows of Table 5 itself; wider ReXNets are in Table A.
+TABLE_5_MODELS = tuple(row for row in TABLE_5 if row.label not in ("×2.2", "×3.0"))
+
+
+def published_network(model: str, input_size: int) -> PublishedNetwork | None:
+    """The published row of a network at its published input size; None where there is none."""
+    return next((row for row in TABLE_5 if (row.model, row.input_size) == (model, input_size)), None)

@@ -81,6 +81,7 @@ VAL_TOP1 = Quantity(
 TEST_TOP1 = Quantity("test_top1", "top-1 on test images", "test top-1", "%", 1, 2, _test_top1)
 PARAMS = Quantity("params", "params", "params", "M", 1e-6, 3, lambda record: record.candidate.params)
 MACS = Quantity("macs", "MACs (the paper's FLOPs)", "MACs", "M", 1e-6, 2, lambda record: record.candidate.macs)
+LATENCY = Quantity("latency_ms", "latency", "latency", "ms", 1, 2, lambda record: record.candidate.latency_ms)
 LINE_R2 = Quantity("line_r2", "R² of the best line", "R² of line", "", 1, 3, _r2)
 SECONDS = Quantity(
     "seconds", "training and measuring", "at work", "s", 1, 1, lambda record: record.outcome.spent.seconds
@@ -91,7 +92,7 @@ IMAGES_PER_SECOND = Quantity(
 LOST_SECONDS = Quantity(
     "lost_seconds", "lost, hand-out to end", "lost", "s", 1, 1, lambda record: record.outcome.spent.lost_seconds
 )
-QUANTITIES = (VAL_TOP1, TEST_TOP1, PARAMS, MACS, LINE_R2)
+QUANTITIES = (VAL_TOP1, TEST_TOP1, PARAMS, MACS, LATENCY, LINE_R2)
 
 
 def ranking_quantity(rank_on: str) -> Quantity:

@@ -9,7 +9,7 @@ from chansearch.report import cost_text, findings
 from chansearch.report.analysis import Analysis
 from chansearch.report.plain import columns, printable, wrapped
 from chansearch.report.published import SOURCE
-from chansearch.report.quantities import LINE_R2, MACS, PARAMS, TEST_TOP1, Quantity
+from chansearch.report.quantities import LINE_R2, TEST_TOP1, Quantity
 from chansearch.report.tenths import TenthRow
 
 
@@ -41,7 +41,8 @@ def _table(analysis: Analysis) -> list[str]:
     if analysis.published:
         for tenth, row in analysis.published.tenths.items():
             accuracy, macs = f"{row.top1:.1f} ± {row.top1_std:.1f}", f"{row.macs_m:g} ± {row.macs_m_std:g}"
-            rows.append([f"{tenth}, paper", "", accuracy, "", f"{row.params_m:.1f}", macs, ""])
+            rest = [""] * (len(rows[0]) - 6)
+            rows.append([f"{tenth}, paper", "", accuracy, "", f"{row.params_m:.1f}", macs, *rest])
     lines = [*columns(rows), "± over the candidates of a tenth; MACs are the paper's FLOPs"]
     if analysis.published:
         lines.append(f"paper: {SOURCE}, CIFAR-100, 30 epochs, mean of three trainings")
@@ -65,4 +66,4 @@ def _row(analysis: Analysis, row: TenthRow, of: str = "") -> list[str]:
 
 
 def _shown(analysis: Analysis) -> tuple[Quantity, ...]:
-    return analysis.ranking, TEST_TOP1, PARAMS, MACS, LINE_R2
+    return analysis.ranking, TEST_TOP1, *analysis.costs, LINE_R2

@@ -41,10 +41,11 @@ class Draws:
     duplicate: int = 0
     under_budget: int = 0
     over_budget: int = 0
+    over_latency: int = 0
 
     @property
     def kept(self) -> int:
-        return self.drawn - self.duplicate - self.under_budget - self.over_budget
+        return self.drawn - self.duplicate - self.under_budget - self.over_budget - self.over_latency
 
     def __add__(self, other: Draws) -> Draws:
         return Draws(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
@@ -52,7 +53,10 @@ class Draws:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One configuration that met the budget. ``number`` counts from 0; costs are for one image."""
+    """One configuration that met the budget. ``number`` counts from 0; costs are for one image.
+
+    ``latency_ms`` is that of one batch as ``constraint.latency`` says; None where no latency was asked for.
+    """
 
     number: int
     origin: Origin
@@ -63,6 +67,22 @@ class Candidate:
     activations: int
     peak_activations: int
     draws: Draws
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class MeasuredLatency:
+    """A row of ``latencies.csv``: the reference's, which comes first, or that of a network timed in turn with it.
+
+    ``ratio`` is the network's time over the reference's, median, 10th and 90th percentile of ``rounds`` rounds.
+    """
+
+    channels: tuple[int, ...]
+    latency_ms: float
+    ratio: float
+    ratio_p10: float
+    ratio_p90: float
+    rounds: int
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chansearch.cost import Verdict
 from chansearch.search.candidate import Record, State
-from chansearch.search.problem import Priced, Problem
+from chansearch.search.problem import Problem
 
 if TYPE_CHECKING:
     import optuna
@@ -122,16 +121,15 @@ class Mind:
         """What was asked for last becomes candidate ``number``."""
         self._running[number] = self._asked
 
-    def refuse(self, priced: Priced) -> None:
+    def refuse(self, channels: tuple[int, ...], *, duplicate: bool) -> None:
         """What was asked for last is not trained: a miss counts as bad, a duplicate as nothing."""
         from optuna.trial import TrialState
 
-        out_of_budget = priced.verdict is not Verdict.WITHIN
         if self._wants_values and (finished := [trial.value for trial in self._finished()]):
-            value = min(finished) if out_of_budget else self._values.get(priced.channels, statistics.fmean(finished))
+            value = self._values.get(channels, statistics.fmean(finished)) if duplicate else min(finished)
             self._study.tell(self._asked, value)
             return
-        self._study.tell(self._asked, state=TrialState.PRUNED if out_of_budget else TrialState.FAIL)
+        self._study.tell(self._asked, state=TrialState.FAIL if duplicate else TrialState.PRUNED)
 
     def place(self, number: int, values: Mapping[str, float]) -> None:
         """Candidate ``number`` was not asked for here; from now on it is known as running."""

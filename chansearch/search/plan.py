@@ -12,13 +12,16 @@ from chansearch.config import (
     SCHEDULERS,
     BandConfig,
     BudgetConfig,
+    ConstraintConfig,
     SchedulerConfig,
     SearchConfig,
     SkeletonConfig,
 )
 from chansearch.cost import Band, Budget, parse_count
+from chansearch.cost.engines import DEVICES, ENGINES, Setting
 from chansearch.errors import UserError
 from chansearch.nets.spec import NetworkSpec
+from chansearch.search.latency import LatencyLimit
 from chansearch.search.problem import Problem
 from chansearch.space import make_family
 from chansearch.train.config import validate_data, validate_train
@@ -30,6 +33,7 @@ class Plan:
 
     config: SearchConfig
     problem: Problem
+    limit: LatencyLimit | None = None
 
     @property
     def skeleton(self) -> NetworkSpec:
@@ -51,7 +55,8 @@ def make_plan(config: SearchConfig, classes: int) -> Plan:
         raise UserError(f"space.divisor: {divisor}; allowed: 1 or more")
     family = make_family(depth=skeleton.blocks, **space)
     budget = make_budget(config.constraint.budget)
-    return Plan(config, Problem(skeleton, budget, family, divisor, config.search.method))
+    problem = Problem(skeleton, budget, family, divisor, config.search.method)
+    return Plan(config, problem, make_limit(config.constraint))
 
 
 def make_skeleton(config: SkeletonConfig, classes: int) -> NetworkSpec:
@@ -87,6 +92,21 @@ def make_budget(config: BudgetConfig) -> Budget:
         macs=_band(f"constraint.budget.{macs_key}", config.flops or config.macs),
         count_classifier=config.count_classifier,
     )
+
+
+def make_limit(config: ConstraintConfig) -> LatencyLimit | None:
+    """The bound on the latency, and how it is measured."""
+    for key, value, allowed in (("engine", config.latency.engine, ENGINES), ("device", config.latency.device, DEVICES)):
+        if value not in allowed:
+            raise UserError(f"constraint.latency.{key}: {value!r} is unknown; allowed: {', '.join(allowed)}")
+    for key, value in (("batch", config.latency.batch), ("threads", config.latency.threads)):
+        if value < 1:
+            raise UserError(f"constraint.latency.{key}: {value}; allowed: 1 or more")
+    if config.latency_ms is None:
+        return None
+    if not (math.isfinite(config.latency_ms) and config.latency_ms > 0):
+        raise UserError(f"constraint.latency_ms: {config.latency_ms}; allowed: null, or above 0")
+    return LatencyLimit(config.latency_ms, Setting(**dataclasses.asdict(config.latency)))
 
 
 def _band(key: str, config: BandConfig | None) -> Band | None:

@@ -122,10 +122,12 @@ class Progress:
     def _line(self, record: Record) -> str:
         outcome = record.outcome
         what = f"{outcome.state.value}: {outcome.reason}" if outcome.state is State.FAILED else self._accuracy(record)
+        latency = record.candidate.latency_ms
         return (
             f"[{self._ended}/{self.total}] candidate {record.candidate.number} "
             f"{format_channels(record.candidate.channels)}  {what}  "
             f"params {record.candidate.params:,}  MACs {record.candidate.macs:,}  "
+            f"{'' if latency is None else f'{latency:.3g} ms  '}"
             f"{outcome.epochs} epochs in {format_seconds(outcome.spent.seconds)} | {self._summary()}"
         )
 
@@ -147,7 +149,8 @@ class Progress:
     def _summary(self) -> str:
         draws = self._draws
         pruned = draws.drawn - draws.kept
-        parts = [f"drawn {draws.drawn} = kept {draws.kept} + pruned {pruned}", f"failed {self._failed}"]
+        slow = f" ({draws.over_latency} too slow)" if draws.over_latency else ""
+        parts = [f"drawn {draws.drawn} = kept {draws.kept} + pruned {pruned}{slow}", f"failed {self._failed}"]
         if (best := self.best) is not None:
             parts.append(f"best {best.val_top1_mean:.2f} % by {format_channels(best.candidate.channels)}")
         if (left := self._seconds_left()) is not None:

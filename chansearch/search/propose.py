@@ -10,6 +10,7 @@ import numpy as np
 from chansearch.cost import Verdict
 from chansearch.errors import UserError
 from chansearch.search.candidate import Candidate, Draws, Origin, Record
+from chansearch.search.latency import LatencyBound
 from chansearch.search.mind import Mind
 from chansearch.search.problem import Priced, Problem
 from chansearch.space import format_channels
@@ -18,6 +19,8 @@ from chansearch.space import format_channels
 _BATCH = 64
 # Unguided draws in a row without a new candidate after which the space counts as exhausted.
 _EXHAUSTED_AFTER = 100_000
+# Draws in a row that are too slow after which the space counts as exhausted: each new one costs a second of measuring.
+_TOO_SLOW_AFTER = 200
 # Guided draws in a row that were pruned after which one unguided candidate is taken instead: a sampler whose model
 # says the same thing every time would never leave the spot.
 _GIVE_UP_AFTER = 50
@@ -38,11 +41,15 @@ class SpaceExhausted(Exception):
 class _Draws:
     """Counts draws up to the next candidate that is kept."""
 
-    def __init__(self) -> None:
-        self._counts = dict.fromkeys(("drawn", "duplicate", "under_budget", "over_budget"), 0)
+    def __init__(self, bound: LatencyBound | None) -> None:
+        self._bound = bound
+        self._counts = dict.fromkeys(Draws.__dataclass_fields__, 0)
 
     def keep(self, priced: Priced, seen: set[tuple[int, ...]]) -> Draws | None:
-        """Count one draw; the counts so far if it is kept, and then ``seen`` holds its channels."""
+        """Count one draw; the counts so far if it is kept, and then ``seen`` holds its channels.
+
+        What the counter keeps and is new has its latency measured, where there is a bound on that.
+        """
         self._counts["drawn"] += 1
         if priced.verdict is not Verdict.WITHIN:
             self._counts["under_budget" if priced.verdict is Verdict.UNDER else "over_budget"] += 1
@@ -50,14 +57,18 @@ class _Draws:
         if priced.channels in seen:
             self._counts["duplicate"] += 1
             return None
+        if self._bound is not None and not self._bound.admits(priced.channels):
+            self._counts["over_latency"] += 1
+            return None
         seen.add(priced.channels)
         counted = Draws(**self._counts)
         self._counts = dict.fromkeys(self._counts, 0)
         return counted
 
     @property
-    def drawn(self) -> int:
-        return self._counts["drawn"]
+    def are_in_vain(self) -> bool:
+        """Whether so many came to nothing that more would too."""
+        return self._counts["drawn"] >= _EXHAUSTED_AFTER or self._counts["over_latency"] >= _TOO_SLOW_AFTER
 
 
 def unguided_values(problem: Problem, sampler: str, seed: int) -> Iterator[list[dict[str, float]]]:
@@ -84,20 +95,20 @@ def unguided_values(problem: Problem, sampler: str, seed: int) -> Iterator[list[
 
 
 def unguided(
-    problem: Problem, sampler: str, seed: int, seen: set[tuple[int, ...]]
+    problem: Problem, sampler: str, seed: int, seen: set[tuple[int, ...]], bound: LatencyBound | None = None
 ) -> Iterator[tuple[Priced, dict[str, float], Draws]]:
-    """Draws that meet the budget and whose channels are not in ``seen``, which grows by them.
+    """Draws that meet the budget and the bound, and whose channels are not in ``seen``, which grows by them.
 
     Raises ``SpaceExhausted`` when a long run of draws brings nothing new.
     """
-    count = _Draws()
+    count = _Draws(bound)
     for batch in unguided_values(problem, sampler, seed):
         for values, priced in zip(batch, problem.realise(batch), strict=True):
             draws = count.keep(priced, seen)
             if draws is not None:
                 yield priced, values, draws
-        if count.drawn >= _EXHAUSTED_AFTER:
-            raise SpaceExhausted
+            elif count.are_in_vain:
+                raise SpaceExhausted
 
 
 def check_reachable(problem: Problem, seed: int, draws: int = 4096) -> None:
@@ -133,13 +144,14 @@ class Proposer:
         seed: int,
         startup: int,
         known: Sequence[Proposal] = (),
+        bound: LatencyBound | None = None,
     ) -> None:
-        self._problem = problem
+        self._problem, self._bound = problem, bound
         self._guided = sampler not in ("random", "qmc")
         self._startup = startup
         self._seen: set[tuple[int, ...]] = set()
-        self._stream = unguided(problem, sampler, seed, self._seen)
-        self._count = _Draws()
+        self._stream = unguided(problem, sampler, seed, self._seen, bound)
+        self._count = _Draws(bound)
         self._next = 0
         self._mind = Mind(problem, sampler, seed + len(known), self._admissible) if self._guided else None
         for proposal in known:
@@ -166,13 +178,18 @@ class Proposer:
                 self._mind.accept(proposal.candidate.number)
                 self._next += 1
                 return proposal
-            self._mind.refuse(priced)
+            duplicate = priced.verdict is Verdict.WITHIN and priced.channels in self._seen
+            self._mind.refuse(priced.channels, duplicate=duplicate)
         return self._unguided()
 
     def _admissible(self, draws: Sequence[Mapping[str, float]]) -> np.ndarray:
-        """Which draws would be kept, bool (n,)."""
+        """Which draws would be kept, as far as is known without measuring, bool (n,)."""
+        too_slow = self._bound.too_slow if self._bound is not None else frozenset()
         return np.array(
-            [p.verdict is Verdict.WITHIN and p.channels not in self._seen for p in self._problem.realise(draws)]
+            [
+                p.verdict is Verdict.WITHIN and p.channels not in self._seen and p.channels not in too_slow
+                for p in self._problem.realise(draws)
+            ]
         )
 
     def _unguided(self) -> Proposal:
@@ -192,6 +209,7 @@ class Proposer:
             member=priced.member,
             channels=priced.channels,
             draws=draws,
+            latency_ms=self._bound.latency_ms(priced.channels) if self._bound is not None else None,
             **self._problem.all_costs(priced.channels),
         )
         return Proposal(candidate, dict(values))

@@ -2,7 +2,8 @@
 
 ``config.yaml`` (what was asked, with versions, seed and machine), ``candidates.csv`` (a row for each candidate that has
 ended; a contender has one more for each further seed, and its last one counts), ``curves.csv`` (a row an epoch and
-seed), ``sessions.csv`` (a row a start or resume in which a candidate ended), ``study.db`` (the Optuna study), ``tb/``
+seed), ``sessions.csv`` (a row a start or resume in which a candidate ended), ``latencies.csv`` (under a bound on the
+latency: the reference, then each configuration that was measured, in order), ``study.db`` (the Optuna study), ``tb/``
 (TensorBoard), and what the report adds: ``deciles.csv``, ``figures/``, ``report.html``, ``confirm.csv``; and the
 replay: ``replay.csv``, ``epochs.csv``.
 
@@ -27,7 +28,16 @@ import yaml
 
 from chansearch.errors import UserError
 from chansearch.files import csv_text, locked, read_mapping, refuse_existing, write_aside
-from chansearch.search.candidate import Candidate, CurvePoint, Draws, Origin, Outcome, Record, State
+from chansearch.search.candidate import (
+    Candidate,
+    CurvePoint,
+    Draws,
+    MeasuredLatency,
+    Origin,
+    Outcome,
+    Record,
+    State,
+)
 from chansearch.search.spent import SessionTime, Spent
 from chansearch.space import Member, Shape, format_channels, parse_channels
 
@@ -44,6 +54,7 @@ CANDIDATE_COLUMNS = (
     "macs",
     "activations",
     "peak_activations",
+    "latency_ms",
     "seeds",
     "val_top1",
     "val_top1_mean",
@@ -61,11 +72,13 @@ CANDIDATE_COLUMNS = (
     "duplicate",
     "under_budget",
     "over_budget",
+    "over_latency",
     "reason",
 )
-# Those that runs of earlier versions lack.
+# Those of what was spent that runs of earlier versions lack.
 _LATER_COLUMNS = frozenset({"images", "eval_seconds", "wall_seconds"})
 CURVE_COLUMNS = ("candidate", "seed", "epoch", "lr", "train_loss", "val_top1")
+LATENCY_COLUMNS = ("channels", "latency_ms", "ratio", "ratio_p10", "ratio_p90", "rounds")
 SESSION_COLUMNS = ("started", "workers", "threads", "device", "dtype", "matrix_flops", "start_seconds", "wall_seconds")
 
 
@@ -94,6 +107,10 @@ class RunDirectory:
     @property
     def sessions_file(self) -> Path:
         return self.path / "sessions.csv"
+
+    @property
+    def latencies_file(self) -> Path:
+        return self.path / "latencies.csv"
 
     @property
     def study_file(self) -> Path:
@@ -193,6 +210,16 @@ class RunDirectory:
         if not self.curves_file.is_file():
             return []
         return [_parsed(self.curves_file, line, row, _row_to_point) for line, row in _rows(self.curves_file)]
+
+    def append_latencies(self, latencies: Iterable[MeasuredLatency]) -> None:
+        """Add measured configurations, the run's reference before all others; on disk when this returns."""
+        _append(self.latencies_file, LATENCY_COLUMNS, [_latency_to_row(latency) for latency in latencies])
+
+    def latencies(self) -> list[MeasuredLatency]:
+        """All that were measured, the reference first; none where there is no bound on the latency."""
+        if not self.latencies_file.is_file():
+            return []
+        return [_parsed(self.latencies_file, line, row, _row_to_latency) for line, row in _rows(self.latencies_file)]
 
     def write_sessions(self, sessions: Sequence[SessionTime]) -> None:
         """All sessions so far, the present one last."""
@@ -297,6 +324,7 @@ def _record_to_row(record: Record) -> dict:
         "macs": candidate.macs,
         "activations": candidate.activations,
         "peak_activations": candidate.peak_activations,
+        "latency_ms": "" if candidate.latency_ms is None else candidate.latency_ms,
         "seeds": " ".join(map(str, outcome.seeds)),
         "val_top1": " ".join(f"{value:.4f}" for value in outcome.val_top1),
         "val_top1_mean": val_mean,
@@ -307,10 +335,7 @@ def _record_to_row(record: Record) -> dict:
         "epochs": outcome.epochs,
         **_spent_to_row(outcome.spent),
         "retries": outcome.retries,
-        "drawn": candidate.draws.drawn,
-        "duplicate": candidate.draws.duplicate,
-        "under_budget": candidate.draws.under_budget,
-        "over_budget": candidate.draws.over_budget,
+        **dataclasses.asdict(candidate.draws),
         "reason": _one_line(outcome.reason),
     }
 
@@ -339,6 +364,18 @@ def _row_to_session(row: dict[str, str]) -> SessionTime:
     )
 
 
+def _latency_to_row(latency: MeasuredLatency) -> dict:
+    return dataclasses.asdict(latency) | {"channels": format_channels(latency.channels)}
+
+
+def _row_to_latency(row: dict[str, str]) -> MeasuredLatency:
+    return MeasuredLatency(
+        parse_channels(row["channels"]),
+        *(float(row[name]) for name in ("latency_ms", "ratio", "ratio_p10", "ratio_p90")),
+        rounds=int(row["rounds"]),
+    )
+
+
 def _numbers(text: str, kind) -> tuple:
     return tuple(kind(part) for part in text.split())
 
@@ -354,7 +391,11 @@ def _row_to_record(row: dict[str, str]) -> Record:
         macs=int(row["macs"]),
         activations=int(row["activations"]),
         peak_activations=int(row["peak_activations"]),
-        draws=Draws(*(int(row[name]) for name in ("drawn", "duplicate", "under_budget", "over_budget"))),
+        draws=Draws(
+            *(int(row[name]) for name in ("drawn", "duplicate", "under_budget", "over_budget")),
+            over_latency=int(row.get("over_latency") or 0),
+        ),
+        latency_ms=float(row["latency_ms"]) if row.get("latency_ms") else None,
     )
     outcome = Outcome(
         state=State(row["state"]),

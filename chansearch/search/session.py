@@ -14,6 +14,7 @@ from chansearch.errors import UserError
 from chansearch.files import check_disk
 from chansearch.search.candidate import CurvePoint, Outcome, Record
 from chansearch.search.contenders import FIRST_SEED, Further, joined, left
+from chansearch.search.latency import LatencyBound
 from chansearch.search.plan import Plan, make_plan
 from chansearch.search.probe import Probes
 from chansearch.search.propose import Proposal, Proposer, SpaceExhausted, check_reachable
@@ -21,6 +22,9 @@ from chansearch.search.rundir import RunDirectory
 from chansearch.search.sessions import SessionLog
 from chansearch.search.spent import SessionTime
 from chansearch.space import format_channels, line_r2
+
+# Configurations measured before a search under a bound on the latency starts, until one of them is fast enough.
+_TRIES = 16
 
 
 class Interrupted(Exception):
@@ -36,6 +40,8 @@ def check(config: SearchConfig) -> Plan:
     make_plan(config, classes=2)  # the cheap checks first: counting a folder's classes imports torch
     plan = make_plan(config, class_count(config))
     check_reachable(plan.problem, config.search.seed)
+    if plan.limit is not None:
+        plan.limit.check()
     from chansearch.train.data import check as check_data
 
     check_data(config.data, plan.skeleton.input_size, plan.skeleton.in_channels)
@@ -63,21 +69,23 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
     config = plan.config
     path = Path(config.results) / (config.name or _default_name(config))
     if dry_run:
-        _rehearse(plan)
+        with _bounded(plan) as bound:
+            _rehearse(plan, bound)
         return None
     RunDirectory(path).refuse_existing()
     check_disk(Path(config.results))
-    dataset = _load(plan)
-    began = time.monotonic()
-    with connected_for(plan, dataset) as cluster:
-        with Probes(cluster, config.train) as probes:
-            _print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
-            session = probes.session_time()
-        facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
-        run = RunDirectory.create(path, dataclasses.asdict(config) | {"provenance": facts})
-        print(f"run: {run.path}", flush=True)
-        with run.locked():
-            _Session(plan, run, dataset).run(cluster, session, began)
+    with _bounded(plan) as bound:
+        dataset = _load(plan)
+        began = time.monotonic()
+        with connected_for(plan, dataset) as cluster:
+            with Probes(cluster, config.train) as probes:
+                _print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
+                session = probes.session_time()
+            facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
+            run = RunDirectory.create(path, dataclasses.asdict(config) | {"provenance": facts})
+            print(f"run: {run.path}", flush=True)
+            with run.locked():
+                _Session(plan, run, dataset, bound=bound).run(cluster, session, began)
     return run
 
 
@@ -99,12 +107,12 @@ def resume(run: RunDirectory) -> RunDirectory:
         check_disk(run.path)
         dataset = load_same(plan, held)
         began = time.monotonic()
-        with connected_for(plan, dataset) as cluster:
+        with _bounded(plan, run) as bound, connected_for(plan, dataset) as cluster:
             to_go = f"{candidates_left} to go"
             if candidates_left <= 0:
                 to_go = f"{len(further)} further seeds of contenders to go"
             print(f"run: {run.path}: {len(records)} candidates kept, {to_go}", flush=True)
-            director = _Session(plan, run, dataset, records)
+            director = _Session(plan, run, dataset, records, bound)
             with Probes(cluster, config.train) as probes:
                 session = probes.session_time()
             director.run(cluster, session, began)
@@ -122,7 +130,14 @@ def _further_left(config: SearchConfig, records: Sequence[Record]) -> list[Furth
 class _Session:
     """The search's director: proposes, records, learns, shows. Everything happens in the driver's one thread."""
 
-    def __init__(self, plan: Plan, run: RunDirectory, dataset, records: Sequence[Record] = ()) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        run: RunDirectory,
+        dataset,
+        records: Sequence[Record] = (),
+        bound: LatencyBound | None = None,
+    ) -> None:
         from chansearch.search.progress import Progress
         from chansearch.search.study import StudyFile
         from chansearch.search.tensorboard import CurveWriter
@@ -135,7 +150,10 @@ class _Session:
         self._study = StudyFile(run.study_file, plan.problem)
         self._study.finish(records)
         known = self._study.proposals()
-        self._proposer = Proposer(plan.problem, config.sampler.name, config.search.seed, config.sampler.startup, known)
+        if bound is not None:
+            bound.keep_in(run)
+        sampler = config.sampler
+        self._proposer = Proposer(plan.problem, sampler.name, config.search.seed, sampler.startup, known, bound)
         for record in records:
             self._proposer.tell(record)
         ended = {record.candidate.number for record in records}
@@ -200,7 +218,8 @@ class _Session:
             except SpaceExhausted:
                 self._progress.console.print(
                     f"space: no candidate is left after {len(self._records) + len(self._in_flight)}; "
-                    "a wider budget, another family or a smaller divisor has more",
+                    f"a wider budget,{' a higher constraint.latency_ms,' if self._plan.limit else ''} another family "
+                    "or a smaller divisor has more",
                     markup=False,
                 )
                 self._exhausted = True
@@ -277,6 +296,29 @@ def connected_for(plan: Plan, dataset=None) -> Iterator:
         yield cluster
 
 
+@contextmanager
+def _bounded(plan: Plan, run: RunDirectory | None = None) -> Iterator[LatencyBound | None]:
+    """The bound on the latency, its reference measured while nothing else runs; None where there is no bound.
+
+    ``run`` is one that is resumed: what it has measured holds. Raises ``UserError`` where hardly any configuration
+    could be fast enough.
+    """
+    if plan.limit is None:
+        yield None
+        return
+    first = [proposal.candidate.channels for proposal in _first_proposals(plan, _TRIES)]
+    known = run.latencies() if run is not None else ()
+    with LatencyBound(plan.limit, plan.skeleton, first[0], known) as bound:
+        reference = bound.measure_reference()
+        print(
+            f"latency: {format_channels(reference.channels)} takes {reference.latency_ms:.3g} ms "
+            f"({plan.limit.setting.describe()}); at most {plan.limit.at_most_ms:g} ms are asked for",
+            flush=True,
+        )
+        bound.check_reachable(first)
+        yield bound
+
+
 def _load(plan: Plan):
     from chansearch.train.data import load
 
@@ -301,28 +343,32 @@ def _default_name(config: SearchConfig) -> str:
     return f"{config.constraint.name}-{config.data.name}-{config.fidelity}-{moment}"
 
 
-def _rehearse(plan: Plan) -> None:
+def _rehearse(plan: Plan, bound: LatencyBound | None) -> None:
     """The first ten candidates and the estimate, from random images of the right size."""
     from chansearch.search.estimate import expected_images
 
     config = plan.config
-    proposals = _first_proposals(plan, 10)
+    proposals = _first_proposals(plan, 10, bound)
     print(f"the first {len(proposals)} candidates ({config.sampler.name} starts from unguided ones):")
     for proposal in proposals:
         candidate = proposal.candidate
+        latency = "" if candidate.latency_ms is None else f"{candidate.latency_ms:.3g} ms  "
         print(
             f"  {candidate.number}: {format_channels(candidate.channels)}  params {candidate.params:,}  "
-            f"MACs {candidate.macs:,}  R² of its line {float(line_r2(candidate.channels)):.3f}"
+            f"MACs {candidate.macs:,}  {latency}R² of its line {float(line_r2(candidate.channels)):.3f}"
         )
     with connected_for(plan) as cluster, Probes(cluster, config.train) as probes:
         _print_estimate(plan, cluster, probes, *expected_images(config.data))
 
 
-def _first_proposals(plan: Plan, count: int) -> list[Proposal]:
-    """Fewer where the space has fewer. Raises ``UserError`` for none: rejecting may miss a band that solving meets."""
+def _first_proposals(plan: Plan, count: int, bound: LatencyBound | None = None) -> list[Proposal]:
+    """Fewer where the space has fewer. Raises ``UserError`` for none: rejecting may miss a band that solving meets.
+
+    Without ``bound`` whatever their latency: what a training takes, those that are too slow tell as well.
+    """
     sampler = plan.config.sampler.name
     unguided = sampler if sampler == "qmc" else "random"
-    proposer = Proposer(plan.problem, unguided, plan.config.search.seed, startup=count)
+    proposer = Proposer(plan.problem, unguided, plan.config.search.seed, startup=count, bound=bound)
     proposals = []
     for _ in range(count):
         try:

@@ -7,6 +7,7 @@ trained is a running trial; ``candidates.csv`` has the last word on those that h
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 from collections.abc import Iterable
 from pathlib import Path
@@ -101,7 +102,6 @@ class StudyFile:
 
 
 def _to_attributes(candidate: Candidate) -> dict:
-    draws = candidate.draws
     return {
         "candidate": candidate.number,
         "origin": candidate.origin.value,
@@ -114,7 +114,8 @@ def _to_attributes(candidate: Candidate) -> dict:
         "macs": candidate.macs,
         "activations": candidate.activations,
         "peak_activations": candidate.peak_activations,
-        "draws": [draws.drawn, draws.duplicate, draws.under_budget, draws.over_budget],
+        "draws": list(dataclasses.astuple(candidate.draws)),
+        "latency_ms": candidate.latency_ms,
     }
 
 
@@ -126,7 +127,8 @@ def _to_proposal(trial: FrozenTrial) -> Proposal:
             origin=Origin(held["origin"]),
             member=Member(float(held["a"]), float(held["b"]), Shape(tuple(held["knots"]), tuple(held["values"]))),
             channels=tuple(int(c) for c in held["channels"].split("-")),
-            draws=Draws(*held["draws"]),
+            draws=Draws(*held["draws"]),  # without the last one in studies of earlier versions
+            latency_ms=held.get("latency_ms"),
             **{name: int(held[name]) for name in ("params", "macs", "activations", "peak_activations")},
         )
     except (KeyError, ValueError, TypeError) as error:

@@ -60,6 +60,7 @@ class CurveWriter:
                     "linearity_r2": float(line_r2(np.array(candidate.channels))),
                     "params": candidate.params,
                     "macs": candidate.macs,
+                    **({} if candidate.latency_ms is None else {"latency_ms": candidate.latency_ms}),
                     "origin": candidate.origin.value,
                     "state": outcome.state.value,
                 },
