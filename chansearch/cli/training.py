@@ -62,7 +62,7 @@ def _train_help() -> str:
 def _train(given: argparse.Namespace) -> int:
     from chansearch.cli.searching import print_configs
     from chansearch.config import compose
-    from chansearch.transfer.config import TRAINING
+    from chansearch.transfer.config import TRAINING, check_asked
 
     if given.resume is not None:
         if given.overrides:
@@ -72,6 +72,7 @@ def _train(given: argparse.Namespace) -> int:
     if given.cfg:
         print_configs([config])
         return 0
+    check_asked(config)  # before torch is there
     from chansearch.transfer.plan import check
 
     plan = check(config)
@@ -109,9 +110,11 @@ def _until_interrupted(work) -> int:
 
 def _eval(given: argparse.Namespace) -> int:
     from chansearch.config import compose
-    from chansearch.transfer.config import TRAINING
+    from chansearch.transfer.config import TRAINING, check_asked
 
-    compose(given.overrides, given.config_dir, TRAINING)  # a slip in them is told before torch is there
+    config = compose(given.overrides, given.config_dir, TRAINING)
+    config.model, config.weights = given.model, given.weights or config.weights
+    check_asked(config)  # before torch is there
     from chansearch.transfer.plan import require_timm
 
     require_timm()

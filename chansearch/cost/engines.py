@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import tempfile
 import time
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from chansearch.nets.onnx import INPUT, OUTPUT, PACKAGES, write_onnx
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +15,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("eager", "compiled", "onnx")
 DEVICES = ("cpu", "cuda")
-_ONNX_PACKAGES = ("onnxruntime", *PACKAGES)
+_ONNX_PACKAGES = ("onnxruntime", "onnx", "onnxscript")
 
 
 @dataclass(frozen=True)
@@ -141,16 +137,16 @@ def _onnx_runner(network: nn.Module, images: torch.Tensor, setting: Setting) -> 
     import numpy as np
     import onnxruntime
 
+    from chansearch.nets.capture import INPUT, OUTPUT, to_onnx
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = setting.threads, 1
     options.log_severity_level = 3
     # Threads that wait for more work would take the cores from whoever is timed next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     cuda = ["CUDAExecutionProvider"] if setting.device == "cuda" else []
-    with tempfile.TemporaryDirectory(prefix="chansearch-onnx-") as folder:
-        file = Path(folder) / "network.onnx"
-        write_onnx(network, tuple(images.shape[1:]), file)
-        session = onnxruntime.InferenceSession(str(file), options, providers=[*cuda, "CPUExecutionProvider"])
+    model = to_onnx(network, tuple(images.shape[1:])).SerializeToString()
+    session = onnxruntime.InferenceSession(model, options, providers=[*cuda, "CPUExecutionProvider"])
     binding = session.io_binding()
     binding.bind_input(INPUT, setting.device, 0, np.float32, tuple(images.shape), images.data_ptr())
     binding.bind_output(OUTPUT, setting.device)

@@ -40,6 +40,11 @@ class Model:
     classes: tuple[str, ...] | None = None
     preprocessing: Preprocessing | None = None
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images it is for."""
+        return self.spec.in_channels, self.spec.input_size, self.spec.input_size
+
 
 def open_model(
     source: NetworkSpec | str | Path,

@@ -6,10 +6,13 @@ Light to import, as ``chansearch.config`` is. MACs are the paper's FLOPs.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from chansearch.config import RayConfig, Tree
 from chansearch.errors import UserError
+from chansearch.nets.files import resolve_network
+from chansearch.nets.model import find_checkpoint
 from chansearch.ranges import above_zero, at_least, fraction, in_unit, one_of, probability
 from chansearch.train.config import KERNELS, PRECISIONS
 
@@ -97,6 +100,23 @@ class TrainingConfig:
 
 
 TRAINING = Tree("transfer", TrainingConfig, "train", "data=folder or recipe.epochs=50", free="network")
+
+
+def check_asked(config: TrainingConfig) -> None:
+    """What can be told without torch: raises ``UserError`` for a value out of its range, a network that there is not,
+    and files and folders that are missing."""
+    validate(config)
+    if config.model is None:
+        raise UserError("model: null; name a preset (rexnet_100), a YAML file, a checkpoint or a training's folder")
+    checkpoint = find_checkpoint(config.model)
+    if checkpoint is None:
+        resolve_network(config.model)
+    for file in (checkpoint, config.weights):
+        if file is not None and not Path(file).is_file():
+            raise UserError(f"{file}: no such file")
+    if not Path(config.data.root).expanduser().is_dir():
+        raise UserError(f"data.root: '{config.data.root}' is no folder; expected DIR/train/<class>/<image>")
+
 
 DEVICES = ("auto", "cpu", "cuda")
 SCHEDULES = ("cosine", "tanh", "poly", "constant")

@@ -13,7 +13,7 @@ from chansearch.nets.checkpoint import load_checkpoint
 from chansearch.nets.model import find_checkpoint, open_model
 from chansearch.train.device import resolve_device, resolve_precision
 from chansearch.transfer.accuracy import count_right, make_normalise
-from chansearch.transfer.config import TrainingConfig, validate
+from chansearch.transfer.config import TrainingConfig, check_asked
 from chansearch.transfer.images import find_validation, validation_images
 from chansearch.transfer.plan import network_changes
 
@@ -23,7 +23,7 @@ def evaluate(config: TrainingConfig) -> dict:
 
     Raises ``UserError`` where the network's classes are not those of the folder.
     """
-    validate(config)
+    check_asked(config)
     val = find_validation(dataclasses.replace(config.data, classes=None))  # how many is the network's to say
     model = open_model(
         config.model, weights=config.weights, changes=network_changes(config), pretrained=config.pretrained

@@ -54,8 +54,6 @@ def find_part(config: ImagesConfig, names: tuple[str, ...], images_per_class: in
     root = Path(config.root).expanduser().absolute()  # workers stand in a folder of their own
     found = next((name for name in names if (root / name).is_dir()), None)
     if found is None:
-        if not root.is_dir():
-            raise UserError(f"data.root: '{root}' is no folder; expected DIR/{names[0]}/<class>/<image>")
         raise UserError(f"data.root: '{root}' has no folder {' or '.join(names)}; expected DIR/{names[0]}/<class>/…")
     listing = list_images(str(root / found), "data.root")
     if config.classes is not None and len(listing.classes) != config.classes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from chansearch.nets.preprocessing import Preprocessing
 from chansearch.train.device import resolve_device, resolve_precision
 from chansearch.train.seeding import derive_seed
 from chansearch.transfer.batches import BatchPlan, plan_batches
-from chansearch.transfer.config import TrainingConfig, validate
+from chansearch.transfer.config import TrainingConfig, check_asked
 
 _PROBED_IMAGES = 8  # a step on a CPU, when the speed is measured: it hardly depends on the batch there
 
@@ -50,17 +51,13 @@ class Plan:
 
 def require_timm() -> None:
     """Raises ``UserError``, with the command to run, where timm is missing."""
-    try:
-        import timm  # noqa: F401
-    except ImportError:
-        raise UserError("training and measuring accuracy need timm: pip install 'chansearch[train]'") from None
+    if importlib.util.find_spec("timm") is None:  # importing it takes seconds
+        raise UserError('training and measuring accuracy need timm: pip install "chansearch[train]"')
 
 
 def check(config: TrainingConfig) -> Plan:
     """Everything that can be wrong before a worker starts, but for the workers themselves; raises ``UserError``."""
-    validate(config)
-    if config.model is None:
-        raise UserError("model: null; name a preset (rexnet_100), a YAML file, a checkpoint or a training's folder")
+    check_asked(config)
     require_timm()
     from chansearch.transfer.images import find_training, find_validation, training_images
     from chansearch.transfer.recipe import make_optimizer

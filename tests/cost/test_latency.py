@@ -153,24 +153,6 @@ class TestEngines:
         assert why_not("compiled", "cpu") == "torch.compile needs a C++ compiler, and there is none"
 
 
-class TestOnnxFile:
-    def test_gives_the_networks_logits_for_any_number_of_images(self, tmp_path):
-        import onnxruntime
-
-        from chansearch.nets.onnx import write_onnx
-
-        network = build(preset("rexnet_100")).eval()
-        write_onnx(network, (3, 64, 64), tmp_path / "network.onnx")
-        assert [file.name for file in tmp_path.iterdir()] == ["network.onnx"]
-        session = onnxruntime.InferenceSession(str(tmp_path / "network.onnx"), providers=["CPUExecutionProvider"])
-        for count in (1, 3):
-            images = torch.rand(count, 3, 64, 64)
-            [logits] = session.run(["logits"], {"images": images.numpy()})
-            with torch.no_grad():
-                expected = network(images).numpy()
-            assert np.abs(logits - expected).max() <= 1e-4 * np.abs(expected).max()
-
-
 class TestMeasuring:
     def test_every_pair_is_there_and_those_that_fail_say_why(self, monkeypatch):
         class Broken(torch.nn.Module):

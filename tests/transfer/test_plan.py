@@ -93,7 +93,7 @@ def test_without_timm_the_extra_is_named(world, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     for arguments in (["train", *settings(world)], ["eval", str(world / "tiny.yaml"), f"data.root={world}"]):
         assert main(arguments) == 2
-        assert "pip install 'chansearch[train]'" in capsys.readouterr().err
+        assert 'pip install "chansearch[train]"' in capsys.readouterr().err
 
 
 class TestCrew:
