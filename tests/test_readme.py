@@ -1,4 +1,4 @@
-"""The README keeps its promises: its links resolve and its commands parse."""
+"""The README and the docs keep their promises: their links resolve and their commands parse."""
 
 import re
 import shlex
@@ -8,15 +8,21 @@ import pytest
 
 from chansearch import cli
 from chansearch.config import compose, expand_sweeps, groups
+from chansearch.nets import preset
+from chansearch.nets.model import change_spec, parse_changes
+from chansearch.transfer.config import TRAINING
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
-COMMANDS = [
-    line.split("#")[0].split(">")[0].strip()
-    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    for line in block.splitlines()
-    if re.match(r"(python -m )?chansearch ", line)
-]
+COMMANDS = sorted(
+    {
+        line.split("#")[0].split(" >")[0].strip()
+        for page in PAGES
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
+        for line in block.replace("\\\n", "").splitlines()
+        if re.match(r"(python -m )?chansearch ", line)
+    }
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -31,14 +37,18 @@ def test_commands_parse(command):
     words = shlex.split(command.removeprefix("python -m ").removeprefix("chansearch "))
     given, rest = cli._make_parser().parse_known_args(words)
     assert all("=" in word for word in rest)
+    overrides = [*getattr(given, "overrides", []), *rest]
     if given.command == "search":
-        overrides = [*given.overrides, *rest]
         for combination in expand_sweeps(overrides) if given.multirun else [overrides]:
             compose(combination)
+    elif given.command in ("train", "eval"):
+        compose(overrides, tree=TRAINING)
+    elif given.command == "build":
+        change_spec(preset("rexnet_100"), parse_changes(overrides))
 
 
-def test_the_readme_has_commands_to_parse():
-    assert len(COMMANDS) >= 8
+def test_there_are_commands_to_parse():
+    assert len(COMMANDS) >= 30
 
 
 def test_the_table_of_groups_is_whole():
