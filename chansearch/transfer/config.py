@@ -11,8 +11,6 @@ from typing import Any
 
 from chansearch.config import RayConfig, Tree
 from chansearch.errors import UserError
-from chansearch.nets.files import resolve_network
-from chansearch.nets.model import find_checkpoint
 from chansearch.ranges import above_zero, at_least, fraction, in_unit, one_of, probability
 from chansearch.train.config import KERNELS, PRECISIONS
 
@@ -105,6 +103,9 @@ TRAINING = Tree("transfer", TrainingConfig, "train", "data=folder or recipe.epoc
 def check_asked(config: TrainingConfig) -> None:
     """What can be told without torch: raises ``UserError`` for a value out of its range, a network that there is not,
     and files and folders that are missing."""
+    from chansearch.nets.files import resolve_network
+    from chansearch.nets.model import find_checkpoint
+
     validate(config)
     if config.model is None:
         raise UserError("model: null; name a preset (rexnet_100), a YAML file, a checkpoint or a training's folder")
