@@ -10,7 +10,8 @@ import torch
 
 from chansearch.errors import UserError
 from chansearch.nets.checkpoint import load_checkpoint
-from chansearch.nets.model import find_checkpoint, open_model
+from chansearch.nets.files import resolve_network
+from chansearch.nets.model import change_spec, find_checkpoint, open_model
 from chansearch.train.device import resolve_device, resolve_precision
 from chansearch.transfer.accuracy import count_right, make_normalise
 from chansearch.transfer.config import TrainingConfig, check_asked
@@ -25,19 +26,21 @@ def evaluate(config: TrainingConfig) -> dict:
     """
     check_asked(config)
     val = find_validation(dataclasses.replace(config.data, classes=None))  # how many is the network's to say
-    model = open_model(
-        config.model, weights=config.weights, changes=network_changes(config), pretrained=config.pretrained
-    )
+    source = config.model
+    if config.weights is not None and find_checkpoint(source) is None:
+        # A YAML's classes are ImageNet's unless someone set them. The weights are for the folder's, or do not fit.
+        source = change_spec(resolve_network(source), {"classes": len(val.classes)})
+    model = open_model(source, weights=config.weights, changes=network_changes(config), pretrained=config.pretrained)
     spec = model.spec
     if not model.trained:
         raise UserError(
             f"MODEL: {config.model} has no weights; name a training's folder, or give --weights FILE or --pretrained"
         )
     if len(val.classes) != spec.classes:
-        raise UserError(f"data.root: '{val.root}' has {len(val.classes)} classes, {model.name} has {spec.classes}")
+        raise UserError(f"data.root: '{val.root}' has {len(val.classes)} classes, {config.model} has {spec.classes}")
     if model.classes is not None and model.classes != val.classes:
         ours, theirs = next(pair for pair in zip(model.classes, val.classes, strict=True) if pair[0] != pair[1])
-        raise UserError(f"data.root: '{val.root}' has the class {theirs!r} where {model.name} knows {ours!r}")
+        raise UserError(f"data.root: '{val.root}' has the class {theirs!r} where {config.model} knows {ours!r}")
     device = resolve_device(config.train.device)
     dtype = resolve_precision(config.train.precision, device)
     network = model.network.to(device, memory_format=torch.channels_last).eval()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 from timm.data import create_transform
 
@@ -56,11 +57,16 @@ def test_as_it_is_told(trained, world, capsys):
     assert facts["top1"] == pytest.approx(by_hand(trained, world, 1.0, "bicubic"))
 
 
-def test_weights_from_a_file(trained, world, tmp_path, capsys):
+@pytest.mark.parametrize("classes", [3, 1000])
+def test_weights_from_a_file(trained, world, tmp_path, capsys, classes):
+    """An exported YAML says 1000 classes unless it was told otherwise; the weights may be for fewer."""
+    network = yaml.safe_load((world / "tiny.yaml").read_text())
+    network["network"]["classes"] = classes
+    (tmp_path / "network.yaml").write_text(yaml.safe_dump(network))
     torch.save(dict(load_checkpoint(trained / "model.pt").weights), tmp_path / "weights.pth")
     facts = evaluate(
         capsys,
-        world / "tiny.yaml",
+        tmp_path / "network.yaml",
         "data=folder",
         f"data.root={world / 'images'}",
         "--weights",
@@ -84,7 +90,7 @@ def test_refusals(trained, world, tmp_path, capsys):
     cases = {
         (str(world / "tiny.yaml"), "data=folder", root): "has no weights",
         ("rexnet_100", "data=folder", root): "has no weights",
-        (str(tmp_path / "renamed.pt"), "data=folder", root): "has the class 'cat' where renamed knows 'dog'",
+        (str(tmp_path / "renamed.pt"), "data=folder", root): "renamed.pt knows 'dog'",
         ("rexnet_100", root, "--weights", str(tmp_path / "renamed.pt")): "renamed.pt: ",
         (str(trained),): "data.root: null",
         (str(tmp_path / "none.pt"), "data=folder", root): "no such file",
