@@ -115,8 +115,15 @@ def check_asked(config: TrainingConfig) -> None:
     for file in (checkpoint, config.weights):
         if file is not None and not Path(file).is_file():
             raise UserError(f"{file}: no such file")
-    if not Path(config.data.root).expanduser().is_dir():
-        raise UserError(f"data.root: '{config.data.root}' is no folder; expected DIR/train/<class>/<image>")
+    data_root(config.data)
+
+
+def data_root(data: ImagesConfig) -> Path:
+    """``data.root``, absolute, for workers stand in a folder of their own; raises ``UserError`` where it is no folder."""
+    root = Path(data.root).expanduser().absolute()
+    if not root.is_dir():
+        raise UserError(f"data.root: '{root}' is no folder; expected DIR/train/<class>/<image>")
+    return root
 
 
 DEVICES = ("auto", "cpu", "cuda")

@@ -23,7 +23,7 @@ from chansearch.train.decode import BrokenImage
 from chansearch.train.folder import list_images
 from chansearch.train.seeding import derive_seed
 from chansearch.train.splits import stratified_order
-from chansearch.transfer.config import ImagesConfig, RecipeConfig
+from chansearch.transfer.config import ImagesConfig, RecipeConfig, data_root
 
 _TRAIN_NAMES = ("train", "training")
 _VAL_NAMES = ("val", "validation", "valid", "test")
@@ -51,7 +51,7 @@ def find_part(config: ImagesConfig, names: tuple[str, ...], images_per_class: in
 
     Raises ``UserError`` where there is none, where it is no data set, or has other than ``config.classes`` classes.
     """
-    root = Path(config.root).expanduser().absolute()  # workers stand in a folder of their own
+    root = data_root(config)
     found = next((name for name in names if (root / name).is_dir()), None)
     if found is None:
         raise UserError(f"data.root: '{root}' has no folder {' or '.join(names)}; expected DIR/{names[0]}/<class>/…")
