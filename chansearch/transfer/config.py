@@ -119,7 +119,7 @@ def check_asked(config: TrainingConfig) -> None:
 
 
 def data_root(data: ImagesConfig) -> Path:
-    """``data.root``, absolute, for workers stand in a folder of their own; raises ``UserError`` where it is no folder."""
+    """``data.root``, absolute: workers stand in folders of their own. Raises ``UserError`` where it is no folder."""
     root = Path(data.root).expanduser().absolute()
     if not root.is_dir():
         raise UserError(f"data.root: '{root}' is no folder; expected DIR/train/<class>/<image>")
