@@ -275,7 +275,7 @@ class TestTheOutput:
     def test_that_is_not_the_network_leaves_the_old_one(self, here, capfd, monkeypatch):
         """As a bug of an exporter would make it."""
         sound, other = program.capture, trained(TINY, seed=1)
-        monkeypatch.setattr(program, "capture", lambda given: sound(other))
+        monkeypatch.setattr(program, "capture", lambda network, shape: sound(other.network, shape))
         (here / "out").write_text("the old one")
         assert "logits differ from torch's" in refused("model.pt --format torch -o out", capfd)
         assert (here / "out").read_text() == "the old one"

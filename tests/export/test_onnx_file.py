@@ -98,17 +98,17 @@ def test_states_the_difference_and_what_is_left_of_batch_norm(named):
 def test_a_file_that_computes_something_else_is_refused(monkeypatch):
     """As a bug of an exporter would: one weight of the middle block is off."""
     model = trained(TINY)
-    sound = onnx_file._convert
+    sound = onnx_file.model_to_onnx
 
-    def broken(given):
-        proto = sound(given)
+    def broken(network, shape):
+        proto = sound(network, shape)
         [weight] = [one for one in proto.graph.initializer if one.name == "features.1.conv_pwl.conv.weight"]
         values = onnx.numpy_helper.to_array(weight).copy()
         values[0, 0] += 1
         weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
         return proto
 
-    monkeypatch.setattr(onnx_file, "_convert", broken)
+    monkeypatch.setattr(onnx_file, "model_to_onnx", broken)
     with pytest.raises(UserError, match=r"onnxruntime .*: logits differ from torch's by .*; at most 0.0001"):
         to_onnx(model)
 

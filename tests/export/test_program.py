@@ -41,7 +41,7 @@ def test_holds_no_path_of_the_machine_it_was_made_on_and_no_pickled_tensor():
 def test_a_program_that_computes_something_else_is_refused(monkeypatch):
     model, other = trained(TINY), trained(TINY, seed=1)
     sound = program.capture
-    monkeypatch.setattr(program, "capture", lambda given: sound(other))
+    monkeypatch.setattr(program, "capture", lambda network, shape: sound(other.network, shape))
     with pytest.raises(UserError, match="logits differ from torch's by"):
         to_program(model)
 
