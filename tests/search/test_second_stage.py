@@ -10,7 +10,7 @@ import pytest
 from chansearch.cli import main
 from chansearch.search.candidate import State, ranked
 from chansearch.search.contenders import contenders
-from chansearch.search.rundir import RunDirectory
+from chansearch.search.rundir import CANDIDATE_COLUMNS, RunDirectory
 from chansearch.space import format_channels
 from tests.search.live import TINY, Life, Process, rows, search
 
@@ -59,7 +59,7 @@ def _trainings(table: bytes) -> list[tuple[str, str]]:
 def _ended(table: bytes) -> set[tuple[str, str]]:
     """Candidate and seed of all trainings that candidates.csv has the end of."""
     rows = [line.decode().split(",") for line in table.splitlines()[1:]]
-    return {(row[0], seed) for row in rows for seed in row[12].split()}
+    return {(row[0], seed) for row in rows for seed in row[CANDIDATE_COLUMNS.index("seeds")].split()}
 
 
 def test_the_cuts_came_where_they_should(life):
