@@ -14,7 +14,7 @@ demo: $(VENV)/.demo
 	$(BIN)/chansearch build rexnet_custom.yaml
 
 test: $(VENV)/.test
-	$(THREADS) $(BIN)/python -m pytest
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

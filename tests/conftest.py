@@ -1,7 +1,9 @@
 """Settings for all tests: one torch thread, hypothesis without deadlines and, on CI, without chance."""
 
 import os
+from pathlib import Path
 
+import pytest
 import torch
 from hypothesis import settings
 
@@ -11,3 +13,14 @@ torch.set_num_threads(1)
 settings.register_profile("dev", deadline=None, database=None)
 settings.register_profile("ci", deadline=None, database=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+# Those that start Ray or whole commands.
+_WITH_RAY = ("search/", "transfer/test_launch.py", "test_cli", "test_examples.py", "test_packaging.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests pytest-xdist keeps in one process: a file's, for their fixtures are the file's, and all that start
+    Ray, for two of them at a time would find each other's clusters."""
+    for item in items:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        item.add_marker(pytest.mark.xdist_group("ray" if path.startswith(_WITH_RAY) else path))
