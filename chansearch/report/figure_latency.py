@@ -95,6 +95,9 @@ def _published(papers: Sequence[PublishedNetwork], of: Callable[[PublishedNetwor
 
 
 def _draw(axes: Axes, points: Sequence[_Point]) -> None:
+    from matplotlib.patheffects import withStroke
+
+    rim = [withStroke(linewidth=2.5, foreground="white")]  # labels stay readable where the families' lines cross
     for family in _COLOURS:
         own = sorted((point for point in points if point.network.family == family), key=lambda p: p.network.top1)
         axes.errorbar(
@@ -117,6 +120,8 @@ def _draw(axes: Axes, points: Sequence[_Point]) -> None:
                 ha=_LABEL_SIDES[family],
                 fontsize=7.5,
                 color=_COLOURS[family],
+                path_effects=rim,
+                zorder=5,
             )
     axes.margins(x=0.12, y=0.1)
     axes.set_xlim(left=0)
