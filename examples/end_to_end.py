@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 
 # What each step spends: the whole example is for real images, `--small` to see every part work.
 SEARCH = ["search.candidates=12", "train.epochs=4", "train.seeds=2"]
-TRAIN = ["recipe.epochs=10", "data.images_per_class=1000"]
+TRAIN = ["recipe.epochs=8", "data.images_per_class=500", f"cluster.workers={min(2, len(os.sched_getaffinity(0)))}"]
 # Compiling the package's own kernels would take longer than these trainings.
 SMALL = ["train.kernels=torch", "cluster.dashboard=false"]
 SEARCH_SMALL = [*SMALL, "search.candidates=2", "train.epochs=1", "train.seeds=1", "data.train_images=96"]
