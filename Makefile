@@ -23,9 +23,10 @@ lint: $(VENV)/.test
 coverage: $(VENV)/.test
 	$(THREADS) $(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
 
-# The better part of an hour, beside nothing else; each alone is `python -m benchmarks NAME`.
+# An hour, beside nothing else; each alone is `python -m benchmarks NAME`. Those of trainings, resume and workers, need
+# a folder of images: `python -m benchmarks resume --images DIR`.
 bench: $(VENV)/.bench
-	for name in family counting feasible step training startup scaling replay; do $(BIN)/python -m benchmarks $$name || exit; done
+	for name in family counting feasible step training startup scaling replay latency meter; do $(BIN)/python -m benchmarks $$name || exit; done
 
 $(VENV)/.%: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -2,8 +2,8 @@
 
 **The counting convention**, for everything in chansearch (``CONVENTION`` below is what ``chansearch cost`` prints):
 
-* params: weights of convolutions and of the classifier, biases where the layer has one (SE and classifier), weight and
-  bias of each BatchNorm. Running statistics are no parameters.
+* params: weights of convolutions and linear layers (the classifier, and what ReXNet-lite has before it), biases where
+  the layer has one (SE and linear layers), weight and bias of each BatchNorm. Running statistics are no parameters.
 * MACs (the paper's FLOPs): one multiply-add of a convolution or a linear layer, SE's two included, for one image.
   Bias, BatchNorm, activations, pooling, SE's scaling and the shortcut's addition count nothing.
 * the classifier layer is in or out by name: ``count_classifier``.
