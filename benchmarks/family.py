@@ -9,17 +9,16 @@ import timm
 import torch
 import yaml
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.table import markdown, publish
 from chansearch.cost import price_spec
+from chansearch.cost.counters import torch_counts
 from chansearch.nets import PRESETS, build, preset
 from chansearch.nets.weights import rename_weights
+from chansearch.report.published import TABLE_5
 
 # The networks that timm has too.
 OF_TIMM = tuple(name for name in PRESETS if name in timm.list_models())
-# Sides of the images that EfficientNet's published MACs are of.
-_EFFICIENTNETS = {"efficientnet_b0": 224, "efficientnet_b1": 240, "efficientnet_b2": 260, "efficientnet_b3": 300}
 _GOLDEN = Path(__file__).parents[1] / "tests" / "golden.yaml"
 
 
@@ -50,12 +49,11 @@ def _exact(params: int, macs: int) -> str:
 
 def _counted(name: str) -> tuple[int, int]:
     """Params and MACs of the module, the MACs by running it on tensors without memory."""
-    size = _EFFICIENTNETS.get(name, 224)
+    size = next((row.input_size for row in TABLE_5 if row.model == name), 224)
     with torch.device("meta"):
         network = (build(name) if name in PRESETS else timm.create_model(name)).eval()
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            network(torch.zeros(1, 3, size, size))
-    return sum(parameter.numel() for parameter in network.parameters()), counter.get_total_flops() // 2
+        counts = torch_counts(network, (3, size, size))
+    return counts["params"], counts["macs"]
 
 
 def with_same_weights(name: str, dtype: torch.dtype = torch.float32) -> tuple[nn.Module, nn.Module]:

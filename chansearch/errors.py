@@ -14,6 +14,14 @@ class UserError(ValueError):
     """One clear line: the key, the value, and what is allowed."""
 
 
+class Interrupted(Exception):
+    """Ctrl-C in work that can be resumed, by ``command``."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(command)
+        self.command = command
+
+
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """`` (did you mean …?)`` for the likeliest of ``words``, or nothing where none is near."""
     found = difflib.get_close_matches(word, list(words), n=1)

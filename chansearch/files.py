@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import os
 import shutil
@@ -59,6 +60,11 @@ def read_mapping(file: Path, name: str) -> dict:
     if not isinstance(data, dict):
         raise UserError(f"{name} holds no mapping of keys to values")
     return data
+
+
+def time_stamp() -> str:
+    """The time of day in the names of folders, which it sorts."""
+    return datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
 def refuse_existing(folder: Path, resume: str) -> None:

@@ -5,16 +5,12 @@ Each raises ``UserError``, for nan too.
 
 from __future__ import annotations
 
-import difflib
-
-from chansearch.errors import UserError
+from chansearch.errors import UserError, did_you_mean
 
 
 def one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        nearest = difflib.get_close_matches(str(value), allowed, n=1)
-        hint = f" (did you mean {nearest[0]}?)" if nearest else ""
-        raise UserError(f"{key}: '{value}'{hint}; allowed: {', '.join(allowed)}")
+        raise UserError(f"{key}: '{value}'{did_you_mean(str(value), allowed)}; allowed: {', '.join(allowed)}")
 
 
 def at_least(key: str, value: float, lowest: int) -> None:

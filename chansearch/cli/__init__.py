@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from chansearch._version import __version__
 from chansearch.cli import measuring, networks, searching, training
-from chansearch.errors import UserError
+from chansearch.errors import Interrupted, UserError
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"chansearch: {error}", file=sys.stderr)
         return 2
+    except Interrupted as stopped:
+        print(f"stopped; go on with `{stopped.command}`", file=sys.stderr)
+        return 130
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `chansearch cost … | head`

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chansearch.errors import UserError
+from chansearch.ranges import at_least
 
 if TYPE_CHECKING:
     from chansearch.cost.engines import Setting
@@ -105,8 +106,8 @@ def _check_options(given: argparse.Namespace) -> list[str]:
         ("--input-size", given.input_size, 1),
         ("--seed", given.seed, 0),
     ):
-        if value is not None and value < least:
-            raise UserError(f"{key}: {value}; allowed: {least} or more")
+        if value is not None:
+            at_least(key, value, least)
     return list(dict.fromkeys(engines))
 
 
@@ -131,13 +132,10 @@ def _settings(given: argparse.Namespace, engines: list[str]) -> list[Setting]:
 
 def _output_folder(output: str | None) -> Path:
     """Where the files go; raises ``UserError`` where they would replace others or cannot be written."""
-    import datetime
-
-    from chansearch.files import check_writable
+    from chansearch.files import check_writable, time_stamp
     from chansearch.report.latency import CSV_FILE
 
-    name = f"latency-{datetime.datetime.now().strftime('%Y%m%d-%H%M%S')}"
-    folder = Path(output) if output is not None else Path("results") / name
+    folder = Path(output) if output is not None else Path("results") / f"latency-{time_stamp()}"
     if (folder / CSV_FILE).exists():
         raise UserError(f"--output: {folder} holds a {CSV_FILE} already; choose another folder")
     check_writable("--output", folder)

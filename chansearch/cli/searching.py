@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from chansearch.cli.settings import add_settings, list_groups, print_configs
 from chansearch.errors import UserError
-
-if TYPE_CHECKING:
-    from chansearch.config import Tree
+from chansearch.ranges import at_least
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -22,13 +19,8 @@ def add(commands: argparse._SubParsersAction) -> None:
         description="Draw, price, train and record candidates; makes a run directory under results/.",
         epilog=_search_help(),
     )
-    search.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="groups and settings, see below")
-    search.add_argument("--dry-run", action="store_true", help="print ten candidates and the estimated time, and stop")
+    add_settings(search, "DIR/constraint/mine.yaml", "ten candidates")
     search.add_argument("-m", "--multirun", action="store_true", help="one search for each of constraint=c1,c2,…")
-    search.add_argument(
-        "--config-dir", "-cd", metavar="DIR", help="a folder of your own groups: DIR/constraint/mine.yaml"
-    )
-    search.add_argument("--cfg", choices=["job"], help="print the composed configuration, and stop")
     search.set_defaults(run=_search)
 
     resume = commands.add_parser("resume", help="go on with a run that was cut off")
@@ -83,14 +75,6 @@ def _replay_help() -> str:
     return "\n".join(["strategies:", *(f"  {name:<19} {line}" for name, line in STRATEGY_NAMES.items())])
 
 
-def list_groups(tree: Tree) -> str:
-    """For the help of a command: every group with its choices, a line each."""
-    from chansearch.config import groups
-
-    lines = [f"  {name:<11} {', '.join(choices)}" for name, choices in groups(tree=tree).items()]
-    return "\n".join(["groups (GROUP=CHOICE):", *lines])
-
-
 def _search_help() -> str:
     from chansearch.config import SEARCH
 
@@ -122,9 +106,7 @@ def _search(given: argparse.Namespace) -> int:
     _check_names(configs)
     plans = [check(config) for config in configs]  # all of a sweep, before the first of it takes its hours
     for plan in plans:
-        run = _until_interrupted(lambda plan=plan: start(plan, dry_run=given.dry_run))
-        if isinstance(run, int):
-            return run
+        run = start(plan, dry_run=given.dry_run)
         if run is not None:
             print(f"done: `chansearch report {run.path}` · `chansearch export --run {run.path} > rexnet_custom.yaml`")
     return 0
@@ -136,34 +118,12 @@ def _check_names(configs: Sequence) -> None:
         raise UserError(f"name: {names[0]!r} would be the name of {len(names)} runs; leave it out of a --multirun")
 
 
-def print_configs(configs: Sequence) -> None:
-    """As YAML that reads back as the same configuration."""
-    import dataclasses
-
-    import yaml
-
-    for config in configs:
-        print(yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, allow_unicode=True), end="")
-
-
-def _until_interrupted(work):
-    """What ``work`` gives, or 130 after Ctrl-C, having said how to go on."""
-    from chansearch.search.session import Interrupted
-
-    try:
-        return work()
-    except Interrupted as stopped:
-        print(f"stopped; go on with `chansearch resume {stopped.run.path}`", file=sys.stderr)
-        return 130
-
-
 def _resume(given: argparse.Namespace) -> int:
     from chansearch.search.rundir import RunDirectory
     from chansearch.search.session import resume
 
-    run = RunDirectory.open(given.run_directory)
-    result = _until_interrupted(lambda: resume(run))
-    return result if isinstance(result, int) else 0
+    resume(RunDirectory.open(given.run_directory))
+    return 0
 
 
 def _report(given: argparse.Namespace) -> int:
@@ -179,9 +139,8 @@ def _confirm(given: argparse.Namespace) -> int:
     from chansearch.search.confirm import confirm
     from chansearch.search.rundir import RunDirectory
 
-    for key, value, least in (("--top", given.top, 2), ("--seeds", given.seeds, 1)):
-        if value < least:
-            raise UserError(f"{key}: {value}; allowed: {least} or more")
+    at_least("--top", given.top, 2)
+    at_least("--seeds", given.seeds, 1)
     run = RunDirectory.open(given.run_directory)
     from chansearch.report.significance import Retrained, judge, summarise, write_confirm
 

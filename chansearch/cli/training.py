@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from chansearch.cli.settings import add_settings, list_groups, print_configs
 from chansearch.errors import UserError
+
+if TYPE_CHECKING:
+    from chansearch.transfer.config import TrainingConfig
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -18,11 +23,8 @@ def add(commands: argparse._SubParsersAction) -> None:
         description="Train a network on images in class folders; makes a folder under results/.",
         epilog=_train_help(),
     )
-    train.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="groups and settings, see below")
+    add_settings(train, "DIR/recipe/mine.yaml", "the plan")
     train.add_argument("--resume", metavar="RUN", help="go on with results/RUN, which was cut off")
-    train.add_argument("--dry-run", action="store_true", help="print the plan and the estimated time, and stop")
-    train.add_argument("--config-dir", "-cd", metavar="DIR", help="a folder of your own groups: DIR/recipe/mine.yaml")
-    train.add_argument("--cfg", choices=["job"], help="print the composed configuration, and stop")
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser(
@@ -40,7 +42,6 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _train_help() -> str:
-    from chansearch.cli.searching import list_groups
     from chansearch.transfer.config import TRAINING
 
     return "\n".join(
@@ -60,7 +61,6 @@ def _train_help() -> str:
 
 
 def _train(given: argparse.Namespace) -> int:
-    from chansearch.cli.searching import print_configs
     from chansearch.config import compose
     from chansearch.transfer.config import TRAINING, check_asked
 
@@ -81,7 +81,8 @@ def _train(given: argparse.Namespace) -> int:
     if given.dry_run:
         rehearse(plan)
         return 0
-    return _until_interrupted(lambda: start(plan))
+    start(plan)
+    return 0
 
 
 def _resume(run: str) -> int:
@@ -93,39 +94,33 @@ def _resume(run: str) -> int:
     require_timm()
     from chansearch.transfer.launch import resume
 
-    return _until_interrupted(lambda: resume(folder))
-
-
-def _until_interrupted(work) -> int:
-    """0, or 130 after Ctrl-C, having said how to go on."""
-    from chansearch.transfer.launch import Interrupted
-
-    try:
-        work()
-    except Interrupted as stopped:
-        print(f"stopped; go on with `chansearch train --resume {stopped.folder.path}`", file=sys.stderr)
-        return 130
+    resume(folder)
     return 0
 
 
 def _eval(given: argparse.Namespace) -> int:
-    from chansearch.config import compose
-    from chansearch.transfer.config import TRAINING, check_asked
+    from chansearch.transfer.config import check_asked
 
-    config = compose(given.overrides, given.config_dir, TRAINING)
-    config.model, config.weights = given.model, given.weights or config.weights
-    check_asked(config)  # before torch is there
+    check_asked(_asked_of_eval(given))  # before torch is there
     from chansearch.transfer.plan import require_timm
 
     require_timm()
     from chansearch.transfer.evaluate import evaluate, settings_of
 
-    config = compose([*settings_of(given.model), *given.overrides], given.config_dir, TRAINING)
-    config.model, config.weights = given.model, given.weights or config.weights
-    config.pretrained = given.pretrained or config.pretrained
-    facts = evaluate(config)
+    facts = evaluate(_asked_of_eval(given, settings_of(given.model)))
     print(json.dumps(facts, indent=2) if given.json else _eval_text(facts))
     return 0
+
+
+def _asked_of_eval(given: argparse.Namespace, defaults: Sequence[str] = ()) -> TrainingConfig:
+    """``defaults`` are settings that the user's own go over."""
+    from chansearch.config import compose
+    from chansearch.transfer.config import TRAINING
+
+    config = compose([*defaults, *given.overrides], given.config_dir, TRAINING)
+    config.model, config.weights = given.model, given.weights or config.weights
+    config.pretrained = given.pretrained or config.pretrained
+    return config
 
 
 def _eval_text(facts: dict) -> str:

@@ -130,7 +130,7 @@ def _open(
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        return open_model(source, weights=weights, changes=changes, pretrained=pretrained)
+        return open_model(source, weights=weights, changes=changes, pretrained=pretrained, new_classifier=False)
 
 
 def _opened(options: ExportOptions) -> Model:
@@ -139,19 +139,17 @@ def _opened(options: ExportOptions) -> Model:
         if field.name in _OF_CANDIDATES and getattr(options, field.name) != field.default:
             option = _OF_CANDIDATES[field.name]
             raise UserError(f"{option}: is for candidates of a search; {options.network!r} is a network already")
-    if options.pretrained and options.weights is not None:
-        raise UserError("--pretrained: given together with --weights; give one of them")
     changes = _changes(options)
+    if options.weights is not None:
+        return _open(options.network, options.weights, changes, options.pretrained)
     classes = changes.pop("classes", None)
     model = _open(options.network, changes=changes, pretrained=options.pretrained)
-    if classes in (None, model.spec.classes) and options.weights is None:
+    if classes in (None, model.spec.classes):
         return model
-    if model.trained and options.weights is None:
+    if model.trained:
         # A new classifier would be drawn: nothing to hand out.
         raise UserError(f"--classes: {classes}; {options.network!r} is trained for {model.spec.classes}")
-    spec = model.spec if classes is None else dataclasses.replace(model.spec, classes=classes)
-    again = _open(spec, options.weights)
-    return dataclasses.replace(again, classes=model.classes if spec == model.spec else None)
+    return _open(dataclasses.replace(model.spec, classes=classes))
 
 
 def _searched(options: ExportOptions) -> _Searched:

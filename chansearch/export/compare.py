@@ -22,11 +22,10 @@ def compare(model: Model, other: Callable[[Tensor], Tensor], name: str) -> str:
     Both take float32 images (N, C, H, W) and give logits (N, classes). Raises ``UserError`` where the largest
     difference is more than ``TOLERANCE`` of the largest logit, or a logit is no finite number.
     """
-    spec = model.spec
     generator = torch.Generator().manual_seed(0)
     difference = largest = 0.0
     for batch in BATCHES:
-        images = torch.randn(batch, spec.in_channels, spec.input_size, spec.input_size, generator=generator)
+        images = torch.randn(batch, *model.image_shape, generator=generator)
         expected, found = model.network(images), other(images)
         if not expected.isfinite().all():
             raise UserError("the network's logits are not finite numbers; are its weights?")

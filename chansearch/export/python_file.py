@@ -6,11 +6,9 @@ import inspect
 import textwrap
 from collections.abc import Iterable
 
-import torch
-
 from chansearch._version import __version__
 from chansearch.nets.files import spec_from_dict
-from chansearch.nets.network import ConvBnAct, DropPath, Network, SqueezeExcite
+from chansearch.nets.network import ConvBnAct, DropPath, SqueezeExcite
 from chansearch.nets.spec import NetworkSpec
 from chansearch.space import format_channels
 
@@ -51,7 +49,7 @@ def to_python(document: dict) -> str:
     Its modules have this builder's names, so that its state dict loads strictly.
     """
     spec = spec_from_dict(document["network"], "export")
-    drops = _drop_probabilities(spec)
+    drops = [spec.drop_probability(block) for block in range(1, spec.blocks + 1)]
     parts = [_CONV_BN_ACT]
     if any(map(spec.has_se, range(1, spec.blocks + 1))):
         parts.append(inspect.getsource(SqueezeExcite))
@@ -93,13 +91,6 @@ def _imports(body: str) -> str:
 def _activation(name: str) -> str:
     """As the builder's modules have it: ``nn.SiLU`` for silu."""
     return f"nn.{type(ConvBnAct(1, 1, 1, name).act).__name__}"
-
-
-def _drop_probabilities(spec: NetworkSpec) -> list[float]:
-    """Of stochastic depth, one a block, 0 where a block has none: as the builder sets them."""
-    with torch.device("meta"):
-        blocks = Network(spec).features[: spec.blocks]
-    return [0.0 if block.drop_path is None else block.drop_path.probability for block in blocks]
 
 
 def _listed(lines: Iterable[str | None], indent: int) -> str:
@@ -171,11 +162,10 @@ def _given(activation: str) -> str:
 def _head_class(spec: NetworkSpec) -> str:
     extra = spec.extra_channels
     act = _activation(spec.head_activation)
-    width = spec.head_channels if extra is None else extra
     making = [
         None if extra is None else f"self.extra = LinearBnAct({spec.head_channels}, {extra}, {act})",
         f"self.drop = nn.Dropout({spec.dropout})",
-        f"self.fc = nn.Linear({width}, {spec.classes})",
+        f"self.fc = nn.Linear({spec.feature_channels}, {spec.classes})",
     ]
     running = [
         "x = x.mean((2, 3))",

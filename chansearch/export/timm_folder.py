@@ -17,7 +17,7 @@ def to_timm(model: Model) -> Exported:
     config = {
         "architecture": "chansearch_rexnet",
         "num_classes": spec.classes,
-        "num_features": spec.head_channels if spec.extra_channels is None else spec.extra_channels,
+        "num_features": spec.feature_channels,
         "global_pool": "avg",
         "model_args": {"spec": spec_to_dict(spec)},
         "pretrained_cfg": {

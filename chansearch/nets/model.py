@@ -52,13 +52,14 @@ def open_model(
     weights: str | Path | None = None,
     changes: Mapping[str, Any] | None = None,
     pretrained: bool = False,
+    new_classifier: bool = True,
 ) -> Model:
     """The network that ``source`` names: a preset, a YAML file, a checkpoint (``model.pt``) or a folder with one.
 
     ``weights``: a file of weights, of this builder, of timm or of the official repository. ``pretrained``: those that
-    are published for the preset. ``changes``: fields of the spec to set; another number of ``classes`` than the weights
-    are for gets a fresh classifier. Without weights they are drawn from torch's global generator. Raises ``UserError``
-    for what does not exist or does not fit.
+    are published for the preset. ``changes``: fields of the spec to set; where the weights are for another number of
+    ``classes``, the classifier is drawn afresh or, without ``new_classifier``, they are refused. Without weights all
+    are drawn, from torch's global generator. Raises ``UserError`` for what does not exist or does not fit.
     """
     if pretrained and weights is not None:
         raise UserError("--pretrained: given together with --weights; give one of them")
@@ -89,9 +90,10 @@ def open_model(
         given, origin = held.weights, str(path)
     network = Network(spec)
     if given is not None:
-        load_weights(network, given, origin, new_classes="classes" in (changes or {}))
+        load_weights(network, given, origin, new_classes=new_classifier and "classes" in (changes or {}))
     names = held.classes if held is not None and spec.classes == held.spec.classes else None
-    return Model(name, spec, network, given is not None, names, held.preprocessing if held is not None else None)
+    prepared = held.preprocessing if held is not None and weights is None else None  # it belongs to the weights
+    return Model(name, spec, network, given is not None, names, prepared)
 
 
 def find_checkpoint(source: str | Path) -> Path | None:

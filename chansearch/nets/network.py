@@ -85,9 +85,8 @@ class InvertedBottleneck(nn.Module):
         self.se = SqueezeExcite(hidden, spec.se_width(hidden)) if spec.has_se(block) else None
         self.act_dw = _ACTIVATIONS[spec.depthwise_activation]()
         self.conv_pwl = ConvBnAct(hidden, c_out, 1, spec.projection_activation)
-        # Linear decay rule: the first block is never dropped, the last one with the full probability.
-        probability = spec.drop_path * (block - 1) / max(spec.blocks - 1, 1)
-        self.drop_path = DropPath(probability) if probability > 0 and self.shortcut_channels else None
+        probability = spec.drop_probability(block)
+        self.drop_path = DropPath(probability) if probability else None
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x
@@ -134,7 +133,7 @@ class ClassifierHead(nn.Module):
         extra = spec.extra_channels
         self.extra = LinearBnAct(spec.head_channels, extra, spec.head_activation) if extra is not None else None
         self.drop = nn.Dropout(spec.dropout)
-        self.fc = nn.Linear(spec.head_channels if extra is None else extra, spec.classes)
+        self.fc = nn.Linear(spec.feature_channels, spec.classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.pool(x)

@@ -120,6 +120,16 @@ class NetworkSpec:
             return False
         return before == after if self.shortcut == "identity" else before <= after
 
+    def drop_probability(self, block: int) -> float:
+        """Of stochastic depth in block number ``block`` (from 1), 0 without a shortcut: it grows linearly, from none in
+        the first block to ``drop_path`` in the last."""
+        return self.drop_path * (block - 1) / max(self.blocks - 1, 1) if self.has_shortcut(block) else 0.0
+
+    @property
+    def feature_channels(self) -> int:
+        """Width of what the classifier takes."""
+        return self.head_channels if self.extra_channels is None else self.extra_channels
+
     def se_width(self, hidden: int) -> int:
         """Squeezed channels for ``hidden`` expanded ones."""
         return int(se_width(np.asarray(hidden), self.se_reduction or 1, self.divisor))

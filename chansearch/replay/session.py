@@ -9,6 +9,7 @@ from functools import cache
 
 from chansearch.config import from_plain
 from chansearch.errors import UserError
+from chansearch.ranges import at_least
 from chansearch.replay.fidelity import Agreement, Reliability, agreements, reliability
 from chansearch.replay.measures import Measures, found, measure
 from chansearch.replay.names import SLOW
@@ -36,9 +37,8 @@ class Options:
 
     def check(self, population: Population) -> None:
         """Raises ``UserError`` for a value out of range."""
-        for key, value, least in (("--replays", self.replays, 2), ("--seed", self.seed, 0)):
-            if value < least:
-                raise UserError(f"{key}: {value}; allowed: {least} or more")
+        at_least("--replays", self.replays, 2)
+        at_least("--seed", self.seed, 0)
         asked = self.candidates
         if asked is not None and not LEAST <= asked <= population.candidates:
             raise UserError(f"--candidates: {asked}; allowed: {LEAST} to the {population.candidates} recorded ones")

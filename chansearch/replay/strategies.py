@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chansearch.errors import UserError
+from chansearch.ranges import at_least
 from chansearch.replay.ledger import Ledger, Pool
 from chansearch.replay.orders import MakeOrder, as_drawn, better_half, proposed
 from chansearch.replay.rungs import AsynchronousRule, asynchronous_rungs, synchronous_rungs
@@ -37,9 +38,8 @@ class Schedule:
         """Raises ``UserError`` for a value out of range; ``epochs`` are the recorded ones."""
         if not 1 <= self.grace <= epochs:
             raise UserError(f"--grace: {self.grace}; allowed: 1 to the recorded epochs, which are {epochs}")
-        for key, value, least in (("--reduction", self.reduction, 2), ("--contenders", self.contenders, 1)):
-            if value < least:
-                raise UserError(f"{key}: {value}; allowed: {least} or more")
+        at_least("--reduction", self.reduction, 2)
+        at_least("--contenders", self.contenders, 1)
 
 
 @dataclass(frozen=True)

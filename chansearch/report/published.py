@@ -80,7 +80,6 @@ TABLE_3 = {
     ),
 }
 
-SOURCE_5 = "arXiv 2007.00992, Tables 5 and A"
 # What its latencies were measured on: one image on the processor, 64 on the graphics card.
 PUBLISHED_CPU, PUBLISHED_GPU = "Xeon E5-2630 v4", "V100"
 REXNET, EFFICIENTNET = "ReXNet", "EfficientNet"

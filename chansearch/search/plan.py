@@ -21,6 +21,7 @@ from chansearch.cost import Band, Budget, parse_count
 from chansearch.cost.engines import DEVICES, ENGINES, Setting
 from chansearch.errors import UserError
 from chansearch.nets.spec import NetworkSpec
+from chansearch.ranges import at_least
 from chansearch.search.latency import LatencyLimit
 from chansearch.search.problem import Problem
 from chansearch.space import make_family
@@ -51,8 +52,7 @@ def make_plan(config: SearchConfig, classes: int) -> Plan:
     skeleton = make_skeleton(config.constraint.skeleton, classes)
     space = dataclasses.asdict(config.space)
     divisor = space.pop("divisor")
-    if divisor < 1:
-        raise UserError(f"space.divisor: {divisor}; allowed: 1 or more")
+    at_least("space.divisor", divisor, 1)
     family = make_family(depth=skeleton.blocks, **space)
     budget = make_budget(config.constraint.budget)
     problem = Problem(skeleton, budget, family, divisor, config.search.method)
@@ -62,8 +62,7 @@ def make_plan(config: SearchConfig, classes: int) -> Plan:
 def make_skeleton(config: SkeletonConfig, classes: int) -> NetworkSpec:
     """The network of a search but for its block channels, which are placeholders."""
     blocks = config.blocks
-    if blocks < 2:
-        raise UserError(f"constraint.skeleton.blocks: {blocks}; allowed: 2 or more")
+    at_least("constraint.skeleton.blocks", blocks, 2)
     outside = [block for block in config.stride_blocks if not 1 <= block <= blocks]
     if outside:
         raise UserError(f"constraint.skeleton.stride_blocks: {outside[0]} is no block; allowed: 1 to {blocks}")
@@ -99,9 +98,8 @@ def make_limit(config: ConstraintConfig) -> LatencyLimit | None:
     for key, value, allowed in (("engine", config.latency.engine, ENGINES), ("device", config.latency.device, DEVICES)):
         if value not in allowed:
             raise UserError(f"constraint.latency.{key}: {value!r} is unknown; allowed: {', '.join(allowed)}")
-    for key, value in (("batch", config.latency.batch), ("threads", config.latency.threads)):
-        if value < 1:
-            raise UserError(f"constraint.latency.{key}: {value}; allowed: 1 or more")
+    at_least("constraint.latency.batch", config.latency.batch, 1)
+    at_least("constraint.latency.threads", config.latency.threads, 1)
     if config.latency_ms is None:
         return None
     if not (math.isfinite(config.latency_ms) and config.latency_ms > 0):
@@ -139,8 +137,8 @@ def _check_settings(config: SearchConfig) -> None:
         ("scheduler.contenders", config.scheduler.contenders, 1),
         ("cluster.workers", config.cluster.workers, 1),
     ):
-        if value is not None and value < least:
-            raise UserError(f"{key}: {value}; allowed: {least} or more")
+        if value is not None:
+            at_least(key, value, least)
     _check_scheduler(config.scheduler, config.train.epochs, config.train.seeds)
     if not config.cluster.cpus_per_trial > 0:
         raise UserError(f"cluster.cpus_per_trial: {config.cluster.cpus_per_trial}; allowed: above 0")

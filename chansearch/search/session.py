@@ -10,8 +10,8 @@ from pathlib import Path
 
 from chansearch.cluster import stoppable
 from chansearch.config import SearchConfig, compose, from_plain
-from chansearch.errors import UserError
-from chansearch.files import check_disk
+from chansearch.errors import Interrupted, UserError
+from chansearch.files import check_disk, time_stamp
 from chansearch.search.candidate import CurvePoint, Outcome, Record
 from chansearch.search.contenders import FIRST_SEED, Further, joined, left
 from chansearch.search.latency import LatencyBound
@@ -25,14 +25,6 @@ from chansearch.space import format_channels, line_r2
 
 # Configurations measured before a search under a bound on the latency starts, until one of them is fast enough.
 _TRIES = 16
-
-
-class Interrupted(Exception):
-    """The user stopped the search; ``run`` resumes it."""
-
-    def __init__(self, run: RunDirectory) -> None:
-        super().__init__(run)
-        self.run = run
 
 
 def check(config: SearchConfig) -> Plan:
@@ -189,7 +181,7 @@ class _Session:
                     retries=config.search.retries,
                 )
         except KeyboardInterrupt:
-            raise Interrupted(self._run) from None
+            raise Interrupted(f"chansearch resume {self._run.path}") from None
         finally:
             self._curves.close()
 
@@ -337,10 +329,7 @@ def load_same(plan: Plan, held: dict):
 
 
 def _default_name(config: SearchConfig) -> str:
-    import datetime
-
-    moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return f"{config.constraint.name}-{config.data.name}-{config.fidelity}-{moment}"
+    return f"{config.constraint.name}-{config.data.name}-{config.fidelity}-{time_stamp()}"
 
 
 def _rehearse(plan: Plan, bound: LatencyBound | None) -> None:

@@ -10,8 +10,7 @@ import torch
 
 from chansearch.errors import UserError
 from chansearch.nets.checkpoint import load_checkpoint
-from chansearch.nets.files import resolve_network
-from chansearch.nets.model import change_spec, find_checkpoint, open_model
+from chansearch.nets.model import find_checkpoint, open_model
 from chansearch.train.device import resolve_device, resolve_precision
 from chansearch.transfer.accuracy import count_right, make_normalise
 from chansearch.transfer.config import TrainingConfig, check_asked
@@ -26,11 +25,13 @@ def evaluate(config: TrainingConfig) -> dict:
     """
     check_asked(config)
     val = find_validation(dataclasses.replace(config.data, classes=None))  # how many is the network's to say
-    source = config.model
-    if config.weights is not None and find_checkpoint(source) is None:
+    changes = network_changes(config)
+    if config.weights is not None and find_checkpoint(config.model) is None:
         # A YAML's classes are ImageNet's unless someone set them. The weights are for the folder's, or do not fit.
-        source = change_spec(resolve_network(source), {"classes": len(val.classes)})
-    model = open_model(source, weights=config.weights, changes=network_changes(config), pretrained=config.pretrained)
+        changes |= {"classes": len(val.classes)}
+    model = open_model(
+        config.model, weights=config.weights, changes=changes, pretrained=config.pretrained, new_classifier=False
+    )
     spec = model.spec
     if not model.trained:
         raise UserError(

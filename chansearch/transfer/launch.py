@@ -15,8 +15,8 @@ from ray.train.torch import TorchTrainer
 
 from chansearch.cluster import ray_session, stoppable
 from chansearch.config import from_plain
-from chansearch.errors import UserError
-from chansearch.files import check_disk
+from chansearch.errors import Interrupted, UserError
+from chansearch.files import check_disk, time_stamp
 from chansearch.nets.checkpoint import load_checkpoint, save_checkpoint
 from chansearch.provenance import provenance
 from chansearch.train.results import Diverged
@@ -28,14 +28,6 @@ from chansearch.transfer.plan import Crew, Plan, describe, estimate, local_crew,
 
 _LOOK_SECONDS = 0.5  # between looks at the log
 _GROUP_FAILURES = 3  # of workers that do not start, as on a cluster that has lost a node for good
-
-
-class Interrupted(Exception):
-    """The user stopped the training; ``folder`` resumes it."""
-
-    def __init__(self, folder: TrainingFolder) -> None:
-        super().__init__(folder)
-        self.folder = folder
 
 
 @dataclass(frozen=True)
@@ -109,10 +101,7 @@ def resume(folder: TrainingFolder) -> None:
 
 
 def _default_name(plan: Plan) -> str:
-    import datetime
-
-    moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return f"train-{plan.model.name}-{plan.config.data.name}-{moment}"
+    return f"train-{plan.model.name}-{plan.config.data.name}-{time_stamp()}"
 
 
 def _cluster_crew(config: TrainingConfig) -> Crew:
@@ -179,7 +168,7 @@ def _follow(fit: Callable[[], object], folder: TrainingFolder, epochs: int) -> B
                 thread.join(_LOOK_SECONDS)
                 print(log.read(), end="", flush=True)
         except KeyboardInterrupt:
-            raise Interrupted(folder) from None
+            raise Interrupted(f"chansearch train --resume {folder.path}") from None
         print(log.read(), end="", flush=True)
     return failures[0] if failures else None
 
