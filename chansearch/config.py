@@ -127,6 +127,7 @@ class SearchSettings:
     seed: int = 0  # of the draws; the trainings' seeds are 0, 1, … for every candidate
     method: str = "solve"  # solve a and b for the budget, or draw them and reject what misses it
     retries: int = 2  # of a candidate whose worker died
+    record_rank: bool = False  # measure nuclear norm and rank of the final feature of the images that rank
 
 
 @dataclass
@@ -159,6 +160,7 @@ class Tree:
     schema: type  # the root dataclass
     command: str  # whose --help lists the keys
     example: str  # of settings, for messages
+    borrowed: tuple[str, ...] = ()  # groups it takes from conf/ itself
     has_spaces: bool = False  # the group ``space`` has a top-level folder of its own, search_spaces/
     free: str | None = None  # a section whose keys are not the schema's, but checked by those who read it
 
@@ -166,7 +168,7 @@ class Tree:
 SEARCH = Tree("", SearchConfig, "search", "constraint=c2 or search.candidates=50", has_spaces=True)
 
 # Folders beside the groups of a tree that are none of them.
-_NOT_GROUPS = ("search_spaces", "transfer")
+_NOT_GROUPS = ("search_spaces", "transfer", "studies")
 
 
 def shipped(folder: str) -> Path:
@@ -179,6 +181,8 @@ def shipped(folder: str) -> Path:
 def groups(config_dir: str | None = None, tree: Tree = SEARCH) -> dict[str, list[str]]:
     """The groups and their choices, shipped ones and those of ``--config-dir``."""
     found: dict[str, set[str]] = {}
+    for name in tree.borrowed:
+        found[name] = {file.stem for file in (shipped("conf") / name).glob("*.yaml")}
     for root in [shipped("conf") / tree.folder, *([Path(config_dir)] if config_dir else [])]:
         for file in root.glob("*/*.yaml"):
             if file.parent.name not in _NOT_GROUPS:
@@ -213,7 +217,9 @@ def compose(overrides: Sequence[str], config_dir: str | None = None, tree: Tree 
     store.store(name="schema", node=tree.schema)
     for name, file in _spaces(config_dir).items() if tree.has_spaces else ():
         store.store(group="space", name=name, node=read_mapping(file, f"{file}:"), package="space")
-    search_path = [f'hydra.searchpath=["file://{Path(config_dir).resolve()}"]'] if config_dir else []
+    folders = [Path(config_dir).resolve()] if config_dir else []
+    folders += [shipped("conf").resolve()] if tree.borrowed else []
+    search_path = ["hydra.searchpath=[" + ",".join(f'"file://{folder}"' for folder in folders) + "]"] if folders else []
     try:
         with initialize_config_dir(config_dir=str(shipped("conf") / tree.folder), version_base="1.3"):
             from hydra import compose as hydra_compose

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from chansearch._version import __version__
-from chansearch.cli import measuring, networks, searching, training
+from chansearch.cli import measuring, networks, searching, studying, training
 from chansearch.errors import Interrupted, UserError
 
 
@@ -61,4 +61,5 @@ def _make_parser() -> argparse.ArgumentParser:
     networks.add(commands)
     training.add(commands)
     measuring.add(commands)
+    studying.add(commands)
     return parser

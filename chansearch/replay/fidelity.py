@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chansearch.replay.correlation import kendall, pearson, resample_weights, spearman
 from chansearch.replay.measures import COVERAGE, Interval
 from chansearch.replay.population import Population
+from chansearch.report.correlation import kendall, pearson, resample_weights, spearman
 
 Coefficient = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 

@@ -90,13 +90,17 @@ class Outcome:
     """What training gave: top-1 of the last epoch in percent, one entry a seed, and what it took.
 
     ``val_top1`` ranks; with ``data.rank_on=test`` it was measured on the test part. ``test_top1`` is empty where the
-    training did not reach its end. Seeds that were tried and gave no accuracy stand last in ``seeds``.
+    training did not reach its end. ``nuclear_norm`` and ``feature_rank``, of the final feature of the images that rank,
+    are there where ``search.record_rank`` asked for them. Seeds that were tried and gave no accuracy stand last in
+    ``seeds``.
     """
 
     state: State
     seeds: tuple[int, ...]
     val_top1: tuple[float, ...] = ()
     test_top1: tuple[float, ...] = ()
+    nuclear_norm: tuple[float, ...] = ()
+    feature_rank: tuple[int, ...] = ()
     epochs: int = 0
     spent: Spent = field(default_factory=Spent)
     retries: int = 0

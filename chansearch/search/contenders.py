@@ -15,6 +15,9 @@ from chansearch.search.candidate import Candidate, Outcome, Record, ranked
 
 FIRST_SEED = 0
 
+# What an outcome has of each scored seed; the last two where they were asked for.
+_OF_A_SEED = ("val_top1", "test_top1", "nuclear_norm", "feature_rank")
+
 
 @dataclass(frozen=True)
 class Further:
@@ -27,9 +30,7 @@ class Further:
 def on_first_seed(record: Record) -> Record:
     """The record as it was before the second stage, but for the time and the retries of that."""
     outcome = record.outcome
-    first = dataclasses.replace(
-        outcome, seeds=outcome.seeds[:1], val_top1=outcome.val_top1[:1], test_top1=outcome.test_top1[:1]
-    )
+    first = dataclasses.replace(outcome, **{name: getattr(outcome, name)[:1] for name in ("seeds", *_OF_A_SEED)})
     return Record(record.candidate, first)
 
 
@@ -57,25 +58,31 @@ def joined(record: Record, further: Outcome) -> Record:
     """A contender's record after one more seed, the seeds in their own order. One that failed is a seed without an
     accuracy, and a reason: what there was before stays in force."""
     before = record.outcome
-    trained = {
-        seed: (val, test)
-        for seed, val, test in zip(before.scored_seeds, before.val_top1, before.test_top1, strict=True)
-    }
+    trained = _by_seed(before)
     failed, reason = before.seeds[len(trained) :], before.reason
     (seed,) = further.seeds
     if further.state.is_scored:
-        trained[seed] = further.val_top1[0], further.test_top1[0]
+        trained |= _by_seed(further)
     else:
         failed += (seed,)
         reason = "; ".join(filter(None, (reason, f"without seed {seed}: {further.reason}")))
     outcome = dataclasses.replace(
         before,
         seeds=(*sorted(trained), *failed),
-        val_top1=tuple(trained[seed][0] for seed in sorted(trained)),
-        test_top1=tuple(trained[seed][1] for seed in sorted(trained)),
+        **{
+            name: tuple(trained[seed][name] for seed in sorted(trained) if name in trained[seed]) for name in _OF_A_SEED
+        },
         epochs=max(before.epochs, further.epochs),
         spent=before.spent + further.spent,
         retries=before.retries + further.retries,
         reason=reason,
     )
     return Record(record.candidate, outcome)
+
+
+def _by_seed(outcome: Outcome) -> dict[int, dict[str, float]]:
+    """Scored seed → what there is of it."""
+    there = {name: values for name in _OF_A_SEED if (values := getattr(outcome, name))}
+    return {
+        seed: {name: values[place] for name, values in there.items()} for place, seed in enumerate(outcome.scored_seeds)
+    }

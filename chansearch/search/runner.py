@@ -68,10 +68,11 @@ def run_jobs(
     *,
     scheduler: TrialScheduler | None = None,
     retries: int,
+    record_rank: bool = False,
 ) -> None:
     """Train the director's jobs until it has none left and none is under way.
 
-    A job whose worker died starts again, ``retries`` times.
+    A job whose worker died starts again, ``retries`` times. ``record_rank``: see ``reports``.
     """
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     # Tune insists on a folder for its own bookkeeping. Nothing is read back from it: the run directory is the record.
@@ -79,7 +80,9 @@ def run_jobs(
     try:
         tune.Tuner(
             tune.with_resources(
-                tune.with_parameters(train_candidate, dataset=dataset, skeleton=skeleton, recipe=recipe),
+                tune.with_parameters(
+                    train_candidate, dataset=dataset, skeleton=skeleton, recipe=recipe, record_rank=record_rank
+                ),
                 {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus_per_trial, "memory": cluster.memory_per_trial},
             ),
             tune_config=tune.TuneConfig(
@@ -247,6 +250,8 @@ class _Ears(_Unpickled, tune.Callback):
             seeds=_job(trial).seeds,
             val_top1=tuple(result.get("val_top1", ())),
             test_top1=tuple(result.get("test_top1", ())),
+            nuclear_norm=tuple(result.get("nuclear_norm", ())),
+            feature_rank=tuple(result.get("feature_rank", ())),
             epochs=result.get("epoch", 0),
             spent=Spent(
                 seconds=result.get("seconds", 0.0),

@@ -179,6 +179,7 @@ class _Session:
                     config.train,
                     scheduler=scheduler,
                     retries=config.search.retries,
+                    record_rank=config.search.record_rank,
                 )
         except KeyboardInterrupt:
             raise Interrupted(f"chansearch resume {self._run.path}") from None

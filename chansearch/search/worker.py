@@ -16,7 +16,9 @@ from chansearch.train.results import Diverged, MatrixRate, StepTime
 ENDED = "ended"
 
 
-def train_candidate(config: dict, *, dataset, skeleton: NetworkSpec, recipe: TrainConfig) -> None:
+def train_candidate(
+    config: dict, *, dataset, skeleton: NetworkSpec, recipe: TrainConfig, record_rank: bool = False
+) -> None:
     """Tune's trainable. ``config`` holds the candidate's ``channels`` and ``seeds``; reports once an epoch.
 
     A group of seeds is one trial, so that early stopping and rungs judge the mean over the seeds. Every failure that
@@ -25,7 +27,7 @@ def train_candidate(config: dict, *, dataset, skeleton: NetworkSpec, recipe: Tra
     from ray import tune
 
     _show(config["label"])
-    for report in reports(config, dataset, skeleton, recipe):
+    for report in reports(config, dataset, skeleton, recipe, record_rank):
         tune.report(report)
         # Each report hands the process back to Ray for a moment, which takes the name away.
         _show(config["label"])
@@ -43,11 +45,14 @@ def _show(label: str) -> None:
         setproctitle(f"ray::{label}")
 
 
-def reports(config: dict, dataset, skeleton: NetworkSpec, recipe: TrainConfig) -> Iterator[dict]:
+def reports(
+    config: dict, dataset, skeleton: NetworkSpec, recipe: TrainConfig, record_rank: bool = False
+) -> Iterator[dict]:
     """The reports of one training: one an epoch, then one that says how it ended, with the test accuracy.
 
     ``images``, ``seconds`` and ``eval_seconds`` are sums since the start, all seeds together; ``seconds`` are spent in
-    training and measuring, ``eval_seconds`` of them in measuring.
+    training and measuring, ``eval_seconds`` of them in measuring. ``record_rank``: the last report also has the nuclear
+    norm and the rank of each seed's final feature of the images that rank.
     """
     import torch
 
@@ -73,10 +78,14 @@ def reports(config: dict, dataset, skeleton: NetworkSpec, recipe: TrainConfig) -
             yield report
         ended = "stopped early" if trainer.stopped_early else "finished"
         start = time.perf_counter()
-        test_top1 = list(trainer.test_top1())
+        measured = {"test_top1": list(trainer.test_top1())}
+        if record_rank:
+            spectra = trainer.feature_spectra()
+            measured["nuclear_norm"] = [spectrum.nuclear_norm for spectrum in spectra]
+            measured["feature_rank"] = [spectrum.rank for spectrum in spectra]
         measuring = time.perf_counter() - start
         spent = {name: report[name] + measuring for name in ("seconds", "eval_seconds")}
-        yield report | spent | {ENDED: ended, "test_top1": test_top1}
+        yield report | spent | measured | {ENDED: ended}
     except Diverged as error:
         yield report | {ENDED: "failed", "reason": str(error)}
     except Exception as error:

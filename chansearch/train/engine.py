@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from torch import nn
 
+from chansearch.nets.features import Spectrum
 from chansearch.train.augment import draw
 from chansearch.train.config import TrainConfig
 from chansearch.train.dataset import Augmentation, Dataset, Split
@@ -60,6 +61,10 @@ class GroupTrainer:
         Each call measures: call it once, at the end. With ``rank_on="test"`` it repeats the last epoch's ``val_top1``.
         """
         return tuple(run.top1(self._bench.test, self._epoch) for run in self._runs)
+
+    def feature_spectra(self) -> tuple[Spectrum, ...]:
+        """Of the final feature of ``Dataset.val`` under each seed's present weights, in the order of the seeds."""
+        return tuple(Spectrum.of(run.features(self._bench.val)) for run in self._runs)
 
     def _train_epoch(self, epoch: int) -> EpochResult:
         bench = self._bench

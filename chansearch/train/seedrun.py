@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from chansearch.nets.features import final_features
 from chansearch.train.augment import Draws, augment, draw
 from chansearch.train.config import TrainConfig
 from chansearch.train.quicken import quicken
@@ -94,6 +95,12 @@ class SeedRun:
         if not finite:
             raise Diverged(self.seed, epoch, "the network's outputs are not finite")
         return 100 * correct.item() / len(part)
+
+    def features(self, part: Part) -> torch.Tensor:
+        """The final feature of every image of ``part``, float32 (n, c), see ``chansearch.nets.features``."""
+        size = self._bench.config.eval_batch_size
+        batches = (part.images[start : start + size] for start in range(0, len(part), size))
+        return final_features(self._model, map(self._bench.normalise, batches))
 
     @torch.inference_mode()
     def logits(self, images: torch.Tensor) -> torch.Tensor:

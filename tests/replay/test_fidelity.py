@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from chansearch.replay.correlation import kendall, pearson, resample_weights, spearman
 from chansearch.replay.fidelity import agreements, intraclass, reliability
+from chansearch.report.correlation import kendall, pearson, resample_weights, spearman
 from tests.replay.worlds import population
 
 ORACLES = [
