@@ -44,8 +44,8 @@ def synflow(network: nn.Module, probe: Probe) -> float:
 
     Tanaka et al., SynFlow, NeurIPS 2020, eq. 2, in float64, with BatchNorm in evaluation mode, which at initialisation
     divides by √(1 + ε) alone. ``network`` has no activations (see ``score``): with magnitudes everywhere a ReLU is the
-    identity, while ReLU6 would cap the flow at 6 in its first layers and pass no gradient at all. The logarithm, for the
-    sum has dozens of digits.
+    identity, while ReLU6 would cap the flow at 6 in its first layers and pass no gradient at all. The logarithm, for
+    the sum has dozens of digits.
     """
     network = network.double().eval()
     with torch.no_grad():
