@@ -96,6 +96,8 @@ class SpaceConfig:
 class SamplerConfig:
     name: str = "tpe"  # tpe, random, qmc, cmaes or gp
     startup: int = 20  # unguided candidates before a guided sampler takes over
+    prescreen: str | None = None  # a proxy: of some unguided draws the best by it is trained; null: every draw is
+    prescreen_draws: int = 8  # so many draws for a candidate, where there is a prescreen
 
 
 @dataclass
@@ -148,6 +150,7 @@ class SearchConfig:
 
 
 SAMPLERS = ("tpe", "random", "qmc", "cmaes", "gp")
+UNGUIDED_SAMPLERS = ("random", "qmc")  # to the end; the others begin so
 SCHEDULERS = ("none", "asha", "contenders")
 METHODS = ("solve", "reject")
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chansearch.replay.measures import COVERAGE, Interval
 from chansearch.replay.population import Population
-from chansearch.report.correlation import kendall, pearson, resample_weights, spearman
+from chansearch.report.correlation import Interval, intraclass, kendall, pearson, resample_weights, spearman
 
 Coefficient = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -52,7 +51,7 @@ def agreements(population: Population) -> tuple[Agreement, ...]:
         Agreement(
             epoch,
             what,
-            *(_interval(_mean(coefficient, pairs, weights)) for coefficient in (spearman, kendall)),
+            *(Interval.of(_mean(coefficient, pairs, weights)) for coefficient in (spearman, kendall)),
         )
         for epoch in range(1, population.epochs + 1)
         for what, pairs in _compared(population, epoch).items()
@@ -75,39 +74,13 @@ def reliability(population: Population) -> Reliability:
     """Of the population's last epoch."""
     weights = resample_weights(population.candidates)
     last = population.val_top1[:, :, -1]
-    val_test = _interval(pearson(last.mean(axis=1), population.test_top1.mean(axis=1), weights))
+    val_test = Interval.of(pearson(last.mean(axis=1), population.test_top1.mean(axis=1), weights))
     if population.seeds == 1:
         return Reliability(None, None, None, val_test)
     pairs = [(last[:, i], last[:, j]) for i in range(population.seeds) for j in range(i)]
     one, every = intraclass(last, weights)
-    return Reliability(_interval(_mean(pearson, pairs, weights)), _interval(one), _interval(every), val_test)
-
-
-def intraclass(scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """ICC(C,1) and ICC(C,k) of ``scores`` (n, k) under each row of ``weights`` (B, n); (B,) each.
-
-    From the two-way analysis of variance: candidates' mean square against the rest's.
-    """
-    k = scores.shape[1]
-    total = weights.sum(axis=1)
-    of_seeds = weights @ scores / total[:, None]  # (B, k)
-    grand = of_seeds.mean(axis=1)
-    of_candidates = scores.mean(axis=1)  # (n,)
-    between = k * (weights * (of_candidates - grand[:, None]) ** 2).sum(axis=1) / (total - 1)
-    rest = scores - of_candidates[:, None] - of_seeds[:, None, :] + grand[:, None, None]  # (B, n, k)
-    within = np.einsum("bn,bnk->b", weights, rest**2) / ((total - 1) * (k - 1))
-    spread = between + (k - 1) * within
-    one = np.where(spread > 0, (between - within) / np.where(spread > 0, spread, 1), 0.0)
-    every = np.where(between > 0, (between - within) / np.where(between > 0, between, 1), 0.0)
-    return one, every
+    return Reliability(Interval.of(_mean(pearson, pairs, weights)), Interval.of(one), Interval.of(every), val_test)
 
 
 def _mean(coefficient: Coefficient, pairs: list[tuple[np.ndarray, np.ndarray]], weights: np.ndarray) -> np.ndarray:
     return np.mean([coefficient(x, y, weights) for x, y in pairs], axis=0)
-
-
-def _interval(values: np.ndarray) -> Interval:
-    """Of a coefficient on the table itself, which comes first, and on its resamples."""
-    tail = 50 * (1 - COVERAGE)
-    low, high = np.percentile(values[1:], [tail, 100 - tail])
-    return Interval(float(values[0]), float(low), float(high))

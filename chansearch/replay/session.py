@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from chansearch.config import from_plain
 from chansearch.errors import UserError
 from chansearch.ranges import at_least
 from chansearch.replay.fidelity import Agreement, Reliability, agreements, reliability
@@ -17,7 +16,7 @@ from chansearch.replay.play import Draw, Replay, draws, play
 from chansearch.replay.population import LEAST, Population
 from chansearch.replay.strategies import Schedule, make_strategies
 from chansearch.replay.table import Table
-from chansearch.search.plan import make_plan
+from chansearch.search.plan import recorded_plan
 from chansearch.search.problem import Problem
 from chansearch.search.rundir import RunDirectory
 
@@ -112,11 +111,7 @@ def _problem_of(run: RunDirectory) -> Callable[[], tuple[Problem, int]]:
 
     @cache
     def read() -> tuple[Problem, int]:
-        held = run.config()
-        config = from_plain(held, str(run.config_file))
-        provenance = held.get("provenance")
-        # A number of classes is priced only where the classifier counts, and then the search has written it.
-        classes = provenance.get("classes", 2) if isinstance(provenance, dict) else 2
-        return make_plan(config, classes).problem, config.sampler.startup
+        plan = recorded_plan(run.config(), str(run.config_file))
+        return plan.problem, plan.config.sampler.startup
 
     return read

@@ -10,8 +10,8 @@ from chansearch.errors import UserError
 from chansearch.files import csv_text, write_aside
 from chansearch.replay import terminal
 from chansearch.replay.figures import draw_epochs, draw_replay
-from chansearch.replay.measures import Interval
 from chansearch.replay.session import Options, Replayed, replay_run
+from chansearch.report.correlation import Interval
 from chansearch.report.terminal import files_text
 from chansearch.report.write import write_figures
 from chansearch.search.rundir import RunDirectory
@@ -57,7 +57,7 @@ def _flat(values: Mapping[str, object]) -> dict[str, object]:
     flat: dict[str, object] = {}
     for key, value in values.items():
         if isinstance(value, Interval):
-            flat |= {key: f"{value.value:.6g}", f"{key}_low": f"{value.low:.6g}", f"{key}_high": f"{value.high:.6g}"}
+            flat |= value.columns(key)
         else:
             flat[key] = value
     return flat

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _CONTENDER = "#000000"
-_MARKS = {Origin.UNGUIDED: "o", Origin.SAMPLER: "D"}
+_MARKS = {Origin.UNGUIDED: "o", Origin.PRESCREENED: "P", Origin.SAMPLER: "D"}
 
 
 def draw_accuracy(analysis: Analysis) -> Figure:

@@ -8,7 +8,7 @@ from chansearch.report import facts
 from chansearch.report.analysis import Analysis
 from chansearch.report.distribution import COVERAGE, RESAMPLES, Interval
 from chansearch.report.tenths import Tenth
-from chansearch.search.candidate import Record
+from chansearch.search.candidate import Origin, Record
 from chansearch.search.contenders import left
 from chansearch.space import format_channels
 
@@ -37,7 +37,14 @@ def population(analysis: Analysis) -> list[str]:
         sentences.append(
             f"{draws.drawn} drawn = {draws.kept} kept + {draws.duplicate} duplicates + "
             f"{draws.under_budget} under budget + {draws.over_budget} over budget"
-            f"{f' + {draws.over_latency} too slow' if draws.over_latency else ''}."
+            f"{f' + {draws.over_latency} too slow' if draws.over_latency else ''}"
+            f"{f' + {draws.by_proxy} set aside by the prescreen' if draws.by_proxy else ''}."
+        )
+    if prescreened := sum(record.candidate.origin is Origin.PRESCREENED for record in analysis.records):
+        sentences.append(
+            f"{prescreened} candidates are each the best of {facts.text(analysis.config, 'sampler.prescreen_draws')} "
+            f"draws by {facts.text(analysis.config, 'sampler.prescreen')}, before any training: what they show is not "
+            "true of the space they were drawn from."
         )
     if not analysis.ranked:
         sentences.append("Nothing is finished yet: there are no tenths to show.")

@@ -16,6 +16,7 @@ class Origin(enum.StrEnum):
     """Who drew a candidate: statistics of a population hold only for unguided draws."""
 
     UNGUIDED = "unguided"
+    PRESCREENED = "prescreened"  # the best by a proxy of some unguided draws
     SAMPLER = "sampler"
 
 
@@ -42,10 +43,12 @@ class Draws:
     under_budget: int = 0
     over_budget: int = 0
     over_latency: int = 0
+    by_proxy: int = 0
 
     @property
     def kept(self) -> int:
-        return self.drawn - self.duplicate - self.under_budget - self.over_budget - self.over_latency
+        pruned = self.duplicate + self.under_budget + self.over_budget + self.over_latency + self.by_proxy
+        return self.drawn - pruned
 
     def __add__(self, other: Draws) -> Draws:
         return Draws(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))

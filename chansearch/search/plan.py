@@ -16,11 +16,13 @@ from chansearch.config import (
     SchedulerConfig,
     SearchConfig,
     SkeletonConfig,
+    from_plain,
 )
 from chansearch.cost import Band, Budget, parse_count
 from chansearch.cost.engines import DEVICES, ENGINES, Setting
 from chansearch.errors import UserError
 from chansearch.nets.spec import NetworkSpec
+from chansearch.proxies.names import check_proxy
 from chansearch.ranges import at_least
 from chansearch.search.latency import LatencyLimit
 from chansearch.search.problem import Problem
@@ -57,6 +59,15 @@ def make_plan(config: SearchConfig, classes: int) -> Plan:
     budget = make_budget(config.constraint.budget)
     problem = Problem(skeleton, budget, family, divisor, config.search.method)
     return Plan(config, problem, make_limit(config.constraint))
+
+
+def recorded_plan(held: dict, source: str) -> Plan:
+    """The plan of a run, from what its ``config.yaml`` holds; raises ``UserError`` naming ``source`` where it cannot be
+    read."""
+    provenance = held.get("provenance")
+    # A number of classes is priced only where the classifier counts, and then the search has written it.
+    classes = provenance.get("classes", 2) if isinstance(provenance, dict) else 2
+    return make_plan(from_plain(held, source), classes)
 
 
 def make_skeleton(config: SkeletonConfig, classes: int) -> NetworkSpec:
@@ -132,6 +143,7 @@ def _check_settings(config: SearchConfig) -> None:
         ("search.seed", config.search.seed, 0),
         ("search.retries", config.search.retries, 0),
         ("sampler.startup", config.sampler.startup, 2),
+        ("sampler.prescreen_draws", config.sampler.prescreen_draws, 2),
         ("scheduler.grace_epochs", config.scheduler.grace_epochs, 1),
         ("scheduler.reduction", config.scheduler.reduction, 2),
         ("scheduler.contenders", config.scheduler.contenders, 1),
@@ -139,6 +151,8 @@ def _check_settings(config: SearchConfig) -> None:
     ):
         if value is not None:
             at_least(key, value, least)
+    if config.sampler.prescreen is not None:
+        check_proxy("sampler.prescreen", config.sampler.prescreen, "null, ")
     _check_scheduler(config.scheduler, config.train.epochs, config.train.seeds)
     if not config.cluster.cpus_per_trial > 0:
         raise UserError(f"cluster.cpus_per_trial: {config.cluster.cpus_per_trial}; allowed: above 0")

@@ -149,8 +149,10 @@ class Progress:
     def _summary(self) -> str:
         draws = self._draws
         pruned = draws.drawn - draws.kept
-        slow = f" ({draws.over_latency} too slow)" if draws.over_latency else ""
-        parts = [f"drawn {draws.drawn} = kept {draws.kept} + pruned {pruned}{slow}", f"failed {self._failed}"]
+        reasons = [f"{draws.over_latency} too slow"] if draws.over_latency else []
+        reasons += [f"{draws.by_proxy} by the prescreen"] if draws.by_proxy else []
+        why = f" ({', '.join(reasons)})" if reasons else ""
+        parts = [f"drawn {draws.drawn} = kept {draws.kept} + pruned {pruned}{why}", f"failed {self._failed}"]
         if (best := self.best) is not None:
             parts.append(f"best {best.val_top1_mean:.2f} % by {format_channels(best.candidate.channels)}")
         if (left := self._seconds_left()) is not None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from chansearch.config import UNGUIDED_SAMPLERS
 from chansearch.cost import Verdict
 from chansearch.errors import UserError
 from chansearch.search.candidate import Candidate, Draws, Origin, Record
 from chansearch.search.latency import LatencyBound
 from chansearch.search.mind import Mind
+from chansearch.search.prescreen import Prescreen
 from chansearch.search.problem import Priced, Problem
 from chansearch.space import format_channels
 
@@ -134,7 +138,9 @@ class Proposer:
 
     Owned by the search's driver. ``known`` are proposals of an earlier session of the same run, in order; results are
     told with ``tell``. Unguided candidate number n is a function of the problem, the seed and n alone: neither the
-    number of workers nor the order of results nor a resume changes it.
+    number of workers nor the order of results nor a resume changes it. With a ``prescreen`` it is the best of the n-th
+    group of unguided draws, each of which would have become a candidate without one; the others of the group do not
+    come again. A guided sampler's own proposals are not prescreened: its model has chosen them already.
     """
 
     def __init__(
@@ -145,9 +151,10 @@ class Proposer:
         startup: int,
         known: Sequence[Proposal] = (),
         bound: LatencyBound | None = None,
+        prescreen: Prescreen | None = None,
     ) -> None:
-        self._problem, self._bound = problem, bound
-        self._guided = sampler not in ("random", "qmc")
+        self._problem, self._bound, self._prescreen = problem, bound, prescreen
+        self._guided = sampler not in UNGUIDED_SAMPLERS
         self._startup = startup
         self._seen: set[tuple[int, ...]] = set()
         self._stream = unguided(problem, sampler, seed, self._seen, bound)
@@ -155,8 +162,8 @@ class Proposer:
         self._next = 0
         self._mind = Mind(problem, sampler, seed + len(known), self._admissible) if self._guided else None
         for proposal in known:
-            if proposal.candidate.origin is Origin.UNGUIDED:
-                next(self._stream)
+            if proposal.candidate.origin is not Origin.SAMPLER:
+                self._next_group()  # which of it was taken is known
             self._seen.add(proposal.candidate.channels)
             self._adopt(proposal)
 
@@ -193,14 +200,25 @@ class Proposer:
         )
 
     def _unguided(self) -> Proposal:
-        # A generator that has raised is at its end: a second call finds nothing in it.
-        found = next(self._stream, None)
-        if found is None:
+        group = self._next_group()
+        if not group:
             raise SpaceExhausted
-        priced, values, draws = found
-        proposal = self._proposal(priced, values, draws, Origin.UNGUIDED)
+        taken, origin = 0, Origin.UNGUIDED
+        if self._prescreen is not None:
+            taken, origin = self._prescreen.best([priced.channels for priced, _, _ in group]), Origin.PRESCREENED
+        priced, values, _ = group[taken]
+        draws = sum((draws for _, _, draws in group), Draws(by_proxy=len(group) - 1))
+        proposal = self._proposal(priced, values, draws, origin)
         self._adopt(proposal)
         return proposal
+
+    def _next_group(self) -> list[tuple[Priced, dict[str, float], Draws]]:
+        """The unguided draws that compete for one candidate: one, or a prescreen's; fewer where the space runs out."""
+        group: list[tuple[Priced, dict[str, float], Draws]] = []
+        with contextlib.suppress(SpaceExhausted):
+            for found in itertools.islice(self._stream, 1 if self._prescreen is None else self._prescreen.draws):
+                group.append(found)
+        return group
 
     def _proposal(self, priced: Priced, values: Mapping[str, float], draws: Draws, origin: Origin) -> Proposal:
         candidate = Candidate(

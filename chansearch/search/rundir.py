@@ -75,6 +75,7 @@ CANDIDATE_COLUMNS = (
     "under_budget",
     "over_budget",
     "over_latency",
+    "by_proxy",
     "reason",
 )
 # Those of what was spent that runs of earlier versions lack.
@@ -398,6 +399,7 @@ def _row_to_record(row: dict[str, str]) -> Record:
         draws=Draws(
             *(int(row[name]) for name in ("drawn", "duplicate", "under_budget", "over_budget")),
             over_latency=int(row.get("over_latency") or 0),
+            by_proxy=int(row.get("by_proxy") or 0),
         ),
         latency_ms=float(row["latency_ms"]) if row.get("latency_ms") else None,
     )

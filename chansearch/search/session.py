@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chansearch.cluster import stoppable
-from chansearch.config import SearchConfig, compose, from_plain
+from chansearch.config import UNGUIDED_SAMPLERS, SearchConfig, compose, from_plain
 from chansearch.errors import Interrupted, UserError
 from chansearch.files import check_disk, time_stamp
 from chansearch.search.candidate import CurvePoint, Outcome, Record
 from chansearch.search.contenders import FIRST_SEED, Further, joined, left
 from chansearch.search.latency import LatencyBound
 from chansearch.search.plan import Plan, make_plan
+from chansearch.search.prescreen import Prescreen
 from chansearch.search.probe import Probes
 from chansearch.search.propose import Proposal, Proposer, SpaceExhausted, check_reachable
 from chansearch.search.rundir import RunDirectory
@@ -145,7 +146,10 @@ class _Session:
         if bound is not None:
             bound.keep_in(run)
         sampler = config.sampler
-        self._proposer = Proposer(plan.problem, sampler.name, config.search.seed, sampler.startup, known, bound)
+        prescreen = Prescreen.of(sampler, plan.skeleton)
+        self._proposer = Proposer(
+            plan.problem, sampler.name, config.search.seed, sampler.startup, known, bound, prescreen
+        )
         for record in records:
             self._proposer.tell(record)
         ended = {record.candidate.number for record in records}
@@ -338,7 +342,7 @@ def _rehearse(plan: Plan, bound: LatencyBound | None) -> None:
     from chansearch.search.estimate import expected_images
 
     config = plan.config
-    proposals = _first_proposals(plan, 10, bound)
+    proposals = _first_proposals(plan, 10, bound, Prescreen.of(config.sampler, plan.skeleton))
     print(f"the first {len(proposals)} candidates ({config.sampler.name} starts from unguided ones):")
     for proposal in proposals:
         candidate = proposal.candidate
@@ -351,14 +355,19 @@ def _rehearse(plan: Plan, bound: LatencyBound | None) -> None:
         _print_estimate(plan, cluster, probes, *expected_images(config.data))
 
 
-def _first_proposals(plan: Plan, count: int, bound: LatencyBound | None = None) -> list[Proposal]:
+def _first_proposals(
+    plan: Plan, count: int, bound: LatencyBound | None = None, prescreen: Prescreen | None = None
+) -> list[Proposal]:
     """Fewer where the space has fewer. Raises ``UserError`` for none: rejecting may miss a band that solving meets.
 
-    Without ``bound`` whatever their latency: what a training takes, those that are too slow tell as well.
+    Without ``bound`` whatever their latency, without ``prescreen`` whatever their score: what a training takes, those
+    that are dropped tell as well.
     """
     sampler = plan.config.sampler.name
     unguided = sampler if sampler == "qmc" else "random"
-    proposer = Proposer(plan.problem, unguided, plan.config.search.seed, startup=count, bound=bound)
+    proposer = Proposer(
+        plan.problem, unguided, plan.config.search.seed, startup=count, bound=bound, prescreen=prescreen
+    )
     proposals = []
     for _ in range(count):
         try:
@@ -388,3 +397,8 @@ def _print_estimate(plan: Plan, cluster, probes: Probes, train_images: int, val_
     images = expected_images(subset)
     less = Work(*images, laptop.train.epochs, laptop.train.seeds, config.search.candidates, contenders)
     print(describe(config, work, slowest(steps), cluster.workers, less), flush=True)
+    if (prescreen := Prescreen.of(config.sampler, plan.skeleton)) is not None:
+        screened = config.search.candidates
+        if config.sampler.name not in UNGUIDED_SAMPLERS:
+            screened = min(config.sampler.startup, screened)
+        print(prescreen.describe(typical, screened), flush=True)

@@ -127,7 +127,7 @@ def _to_proposal(trial: FrozenTrial) -> Proposal:
             origin=Origin(held["origin"]),
             member=Member(float(held["a"]), float(held["b"]), Shape(tuple(held["knots"]), tuple(held["values"]))),
             channels=tuple(int(c) for c in held["channels"].split("-")),
-            draws=Draws(*held["draws"]),  # without the last one in studies of earlier versions
+            draws=Draws(*held["draws"]),  # without the last ones in studies of earlier versions
             latency_ms=held.get("latency_ms"),
             **{name: int(held[name]) for name in ("params", "macs", "activations", "peak_activations")},
         )
