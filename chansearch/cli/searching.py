@@ -85,7 +85,7 @@ def _search_help() -> str:
         "  search.candidates=200  search.seed=0  search.method=solve|reject  search.retries=2",
         "  constraint.budget.macs.target=30M (MACs are the paper's FLOPs; flops is understood)",
         "  constraint.latency_ms=2.5  constraint.latency.engine=eager|compiled|onnx  constraint.latency.threads=1",
-        "  sampler.startup=20  sampler.prescreen=PROXY  sampler.prescreen_draws=8 (proxies: `chansearch study proxies -h`)",
+        "  sampler.startup=20  sampler.prescreen=PROXY  sampler.prescreen_draws=8 (see study proxies --help)",
         "  train.epochs=30  train.seeds=3  train.patience=10  train.device=auto  train.precision=auto",
         "  data.root=DIR  data.rank_on=val|test  data.train_images=5000  space.divisor=8",
         "  cluster.address=auto  cluster.cpus_per_trial=1  cluster.gpus_per_trial=0.25  cluster.workers=2",

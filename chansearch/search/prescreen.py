@@ -46,7 +46,7 @@ class Prescreen:
         seconds = time.perf_counter() - start
         return (
             f"prescreen: the best of {self.draws} draws by {self.proxy}, {seconds:.2g} s a draw measured: "
-            f"{format_seconds(seconds * self.draws * candidates)} in all on a core of this machine, beside the training"
+            f"{format_seconds(seconds * self.draws * candidates)} in all, for which workers wait"
         )
 
     @cached_property

@@ -363,11 +363,9 @@ def _first_proposals(
     Without ``bound`` whatever their latency, without ``prescreen`` whatever their score: what a training takes, those
     that are dropped tell as well.
     """
-    sampler = plan.config.sampler.name
-    unguided = sampler if sampler == "qmc" else "random"
-    proposer = Proposer(
-        plan.problem, unguided, plan.config.search.seed, startup=count, bound=bound, prescreen=prescreen
-    )
+    name, seed = plan.config.sampler.name, plan.config.search.seed
+    unguided = name if name in UNGUIDED_SAMPLERS else "random"
+    proposer = Proposer(plan.problem, unguided, seed, startup=count, bound=bound, prescreen=prescreen)
     proposals = []
     for _ in range(count):
         try:
