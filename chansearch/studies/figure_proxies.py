@@ -33,12 +33,13 @@ _APART = 0.17  # of two marks in one row
 
 
 def draw_proxies(judgements: Sequence[Judgement], ceilings: Mapping[str, Ceiling | None], candidates: int) -> Figure:
-    """Against test_top1. Bars are bootstrap intervals; the highest τ stands at the top."""
+    """Against test_top1: τ, and the share of the true top tenth in the predicted top third. Bars are bootstrap
+    intervals; the highest τ stands at the top."""
     rows = sorted((j for j in judgements if j.target == "test"), key=lambda judgement: judgement.tau.value)
     figure = canvas.new_figure(8.2, 1.5 + 0.36 * len(rows))
     ranks, tops = figure.subplots(1, 2, sharey=True, width_ratios=(1.35, 1))
     canvas.tidy(ranks, "Kendall's τ with test top-1", "")
-    canvas.tidy(tops, "true top tenth in predicted top third, share", "")
+    canvas.tidy(tops, "share of the true top tenth found", "")
     for place, row in enumerate(rows):
         has_held = row.score not in _HELD_ALREADY
         _bar(ranks, place + _APART * has_held, row.tau, _PLAIN, "o")

@@ -35,8 +35,8 @@ def _rank(tested: Mapping[str, Judgement], draws: int) -> Iterator[Finding]:
             tau = tested[name].tau
             yield Finding(
                 f"The {label} of the final feature ranks candidates before any training",
-                f"τ {_text(tau)}",
-                holds=tau.low > 0,
+                f"τ {_text(tau)}" if tau.low < tau.high else "the same for every candidate",
+                holds=_above(tau, 0),
             )
 
 
@@ -60,7 +60,7 @@ def _top(tested: Mapping[str, Judgement], draws: int) -> Iterator[Finding]:
     yield Finding(
         "A proxy finds the true top tenth better than chance",
         f"the best, {best.score}, has {_text(best.top_share)} of it in its top third, where chance has {CHANCE:.2f}",
-        holds=best.top_share.low > CHANCE,
+        holds=_above(best.top_share, CHANCE),
     )
 
 
@@ -69,7 +69,7 @@ def _gain(tested: Mapping[str, Judgement], draws: int) -> Iterator[Finding]:
     yield Finding(
         f"Of {draws} draws training the best by a proxy ends at a better network",
         f"the best, {best.score}, gains {_text(best.gain, '+.2f')} points of test_top1",
-        holds=best.gain.low > 0,
+        holds=_above(best.gain, 0),
     )
 
 
@@ -84,6 +84,11 @@ def noise_note(ceilings: Mapping[str, Ceiling | None]) -> str:
     if not parts:
         return ""
     return f"Share of the variance that is the candidates' and not the seeds': {'; '.join(parts)}. "
+
+
+def _above(interval: Interval, value: float) -> bool | None:
+    """Whether a quantity is above ``value``; None where its interval has room for both."""
+    return True if interval.low > value else False if interval.high <= value else None
 
 
 def _text(interval: Interval, form: str = ".2f") -> str:
