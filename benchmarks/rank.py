@@ -91,7 +91,9 @@ def plain_ranks(plan: RankPlan, layer: str, tenths: int) -> np.ndarray:
     return np.array(
         [
             [
-                int(torch.linalg.matrix_rank(plain_feature(plan, layer, name, Draw(plan, layer, tenths, one).network())))
+                int(
+                    torch.linalg.matrix_rank(plain_feature(plan, layer, name, Draw(plan, layer, tenths, one).network()))
+                )
                 for one in range(plan.networks)
             ]
             for name in plan.activations

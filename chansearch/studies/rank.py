@@ -1,9 +1,8 @@
 """The rank of a layer's output feature (paper sec. 2, Figure 1): random networks, a size at a time.
 
-A feature is f(WX): W and X are drawn from N(0, 1), f is BatchNorm and an activation, in float64. An inverted bottleneck is
-a 1×1 convolution, f, a 3×3 convolution, f, a 1×1 convolution, BatchNorm and the zero-padded shortcut; ``identity`` leaves
-it without activations. B networks of one size, C channels, L columns: the pixels of all maps, independent of each other
-where a map is one pixel.
+A feature is f(WX): W and X are drawn from N(0, 1), f is BatchNorm and an activation, in float64. An inverted bottleneck
+is a 1×1 convolution, f, a 3×3 convolution, f, a 1×1 convolution, BatchNorm and the zero-padded shortcut; ``identity``
+leaves it without activations. B networks of one size, C channels, L columns: the pixels of all maps.
 """
 
 from __future__ import annotations
@@ -22,8 +21,9 @@ from chansearch.studies.rank_plan import LAYERS, RankPlan, Size, weight_shapes
 
 _EPS = 1e-5  # BatchNorm's
 _NUMBERS = 500_000  # weights a batch: so many stay in a core's cache, and one size's networks are mostly one batch
-# A feature passes for one of full rank when its smallest singular value is surely above 1e-5 of the largest: ten decades
-# above ``matrix_rank``'s tolerance, four above the rounding of a Gram matrix.
+# A feature passes for one of full rank when its smallest singular value is surely above 1e-5 of the largest. That is far
+# above ``matrix_rank``'s tolerance, max(C, L) · 2.2e-16, and its square above the rounding of a Gram matrix, which is as
+# large as that tolerance.
 _SURE = 1e-10
 
 
@@ -61,7 +61,9 @@ class Draw:
         """To be called once."""
         normal = self._generator.standard_normal
         inputs = normal((self.size.d_in, self.size.columns))
-        return Network(self.size, inputs, [normal(shape) for shape in weight_shapes(self._layer, self.size, self._plan)])
+        return Network(
+            self.size, inputs, [normal(shape) for shape in weight_shapes(self._layer, self.size, self._plan)]
+        )
 
 
 def point_ranks(plan: RankPlan, layer: str, tenths: int) -> Ranks:
@@ -86,7 +88,9 @@ def point_ranks(plan: RankPlan, layer: str, tenths: int) -> Ranks:
 def layer_features(plan: RankPlan, layer: str, networks: Sequence[Network]) -> Iterator[Tensor]:
     """Of ``networks`` of one size: their output features (B, d_out, L), for each of the plan's activations in turn."""
     x = torch.from_numpy(np.stack([network.inputs for network in networks]))
-    first, *others = (torch.from_numpy(np.stack(kernels)) for kernels in zip(*(n.weights for n in networks), strict=True))
+    first, *others = (
+        torch.from_numpy(np.stack(kernels)) for kernels in zip(*(n.weights for n in networks), strict=True)
+    )
     norm = _NORMS[plan.batch_norm]
     shared = norm(_convolve(x, first, plan.map_size))
     for name in plan.activations:
