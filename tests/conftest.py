@@ -15,7 +15,7 @@ settings.register_profile("ci", deadline=None, database=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 # Those that search and train under Ray, whose workers want the cores.
-_WITH_RAY = ("search/", "transfer/test_launch.py", "test_examples.py")
+_WITH_RAY = ("search/", "transfer/test_launch.py", "test_examples.py", "studies/test_rank_command.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -144,7 +144,7 @@ def _output_folder(output: str | None) -> Path:
 
 @contextlib.contextmanager
 def progress(work: str) -> Iterator[Callable[[str], None]]:
-    """Says on standard error what is being done: in one place on a terminal, ``work`` at first; a line each elsewhere."""
+    """Says on standard error what is being done, first ``work``: in one place on a terminal, a line each elsewhere."""
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)

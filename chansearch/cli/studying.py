@@ -73,8 +73,7 @@ def _rank(given: argparse.Namespace) -> int:
 
     with progress("rank") as say:
         study = study_rank(plan, given.workers, say)
-    asked = {key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(plan).items()}
-    print(write_study(folder, {"rank": asked}, study))
+    print(write_study(folder, {"rank": dataclasses.asdict(plan)}, study))
     return 0
 
 
@@ -85,7 +84,8 @@ def _names(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
 
 def _range(key: str, text: str) -> tuple[int, int]:
     """``10-50`` as two numbers, ``10`` as 10 to 10."""
-    low, _, high = text.partition("-")
-    if not low.isdecimal() or not (high or low).isdecimal():
+    low, sign, high = text.partition("-")
+    high = high if sign else low
+    if not low.isdecimal() or not high.isdecimal():
         raise UserError(f"{key}: {text!r}; allowed: LOW-HIGH, such as 10-50")
-    return int(low), int(high or low)
+    return int(low), int(high)

@@ -21,9 +21,9 @@ from chansearch.studies.rank_plan import LAYERS, RankPlan, Size, weight_shapes
 
 _EPS = 1e-5  # BatchNorm's
 _NUMBERS = 500_000  # weights a batch: so many stay in a core's cache, and one size's networks are mostly one batch
-# A feature passes for one of full rank when its smallest singular value is surely above 1e-5 of the largest. That is far
-# above ``matrix_rank``'s tolerance, max(C, L) · 2.2e-16, and its square above the rounding of a Gram matrix, which is as
-# large as that tolerance.
+# A feature passes for one of full rank when its smallest singular value is surely above 1e-5 of the largest. That is
+# far above ``matrix_rank``'s tolerance, max(C, L) · 2.2e-16, and its square is far above the rounding of a Gram matrix,
+# which is of the size of that tolerance.
 _SURE = 1e-10
 
 

@@ -120,7 +120,7 @@ def _reading(layer: str, tenths: int, activation: str) -> RankReading | None:
 def _diagonal(curves: Curves) -> list[Finding]:
     if LINEAR not in curves.activations:
         return []
-    furthest = max(np.abs(curves.of(layer, LINEAR) - curves.drawn[layer]).max() for layer in curves.layers)
+    furthest = max(float(np.abs(curves.of(layer, LINEAR) - curves.drawn[layer]).max()) for layer in curves.layers)
     measured = f"at most {furthest:.3f} from it"
     return [
         Finding(
@@ -134,11 +134,11 @@ def _smooth(curves: Curves) -> list[Finding]:
     relus = [name for name in RELU_LIKE if name in curves.activations]
     if not relus:
         return []
-    best = {layer: max(curves.of(layer, name).mean() for name in relus) for layer in curves.layers}
+    best = {layer: max(float(curves.of(layer, name).mean()) for name in relus) for layer in curves.layers}
     verdicts: dict[bool, list[str]] = {}
     for name in SMOOTH:
         if name in curves.activations:
-            above = [curves.of(layer, name).mean() - best[layer] for layer in curves.layers]
+            above = [float(curves.of(layer, name).mean()) - best[layer] for layer in curves.layers]
             verdicts.setdefault(min(above) >= 0 and max(above) > 0, []).append(name)
     return [
         Finding(
@@ -167,7 +167,7 @@ def _rises(curves: Curves) -> list[Finding]:
         for layer in curves.layers
         for name in curves.activations
     )
-    measured = f"largest fall from one ratio to the next {max(fall, 0.0):.3f}"
+    measured = f"largest fall from one ratio to the next {fall:.3f}"
     return [Finding("The rank ratio rises with the dimension ratio, or stays", measured, "", fall <= _FALL)]
 
 
@@ -204,7 +204,7 @@ def _expansion(curves: Curves) -> list[Finding]:
             "Drastic expansion harms the rank",
             f"mean over the nonlinearities at dimension ratios 0.1 and 1.0 {text}",
             "0.3 to 0.4 in (c) and 0.2 to 0.25 in (d) at 0.1",
-            all(low < high for low, high in ends.values()),
+            all(bool(low < high) for low, high in ends.values()),
         )
     ]
 

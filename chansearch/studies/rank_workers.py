@@ -13,7 +13,8 @@ from chansearch.studies.rank_plan import LAYERS, RankPlan
 def all_ranks(plan: RankPlan, workers: int | None, say: Callable[[str], None]) -> list[Ranks]:
     """Of every point, in the plan's order, ``workers`` at a time (None: as many as CPUs); ``say`` gets the progress."""
     say("starting Ray")
-    with stoppable(), ray_session(RayConfig(dashboard=False)):
+    # In this order, for Ray puts its own way of answering SIGTERM in place when it starts.
+    with ray_session(RayConfig(dashboard=False)), stoppable():
         import ray
 
         task = ray.remote(point_ranks)
