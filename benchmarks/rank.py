@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from benchmarks.table import Spread, markdown, number, publish
 from chansearch.nets.network import make_activation
-from chansearch.studies.rank import Draw, Network, feature_ranks, layer_features, point_ranks
+from chansearch.studies.rank import Draw, DrawnNetwork, feature_ranks, layer_features, point_ranks
 from chansearch.studies.rank_plan import RankPlan, Size
 
 _REPEATS = 5
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> None:
     )
 
 
-def plain_feature(plan: RankPlan, layer: str, activation: str, network: Network) -> Tensor:
+def plain_feature(plan: RankPlan, layer: str, activation: str, network: DrawnNetwork) -> Tensor:
     """(d_out, L) in float64, from modules as anyone would write them."""
     size, side = network.size, plan.map_size
     x = torch.from_numpy(network.inputs)

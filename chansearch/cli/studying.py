@@ -52,7 +52,6 @@ def _rank(given: argparse.Namespace) -> int:
 
     from chansearch.cli.measuring import progress
     from chansearch.ranges import at_least
-    from chansearch.studies.folder import open_folder, write_study
     from chansearch.studies.rank_plan import RankPlan
 
     plan = RankPlan(
@@ -68,6 +67,8 @@ def _rank(given: argparse.Namespace) -> int:
     plan.check()
     if given.workers is not None:
         at_least("--workers", given.workers, 1)
+    from chansearch.studies.folder import open_folder, write_study
+
     folder = open_folder("rank", given.output)
     from chansearch.studies.rank_study import study_rank
 

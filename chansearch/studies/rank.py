@@ -39,7 +39,7 @@ class Ranks:
 
 
 @dataclass(frozen=True)
-class Network:
+class DrawnNetwork:
     """One network's numbers: ``inputs`` (d_in, L), ``weights`` shaped as ``weight_shapes`` says."""
 
     size: Size
@@ -57,11 +57,11 @@ class Draw:
         low, high = plan.d_out
         self.size = Size.of(int(self._generator.integers(low, high + 1)), tenths, plan.map_size)
 
-    def network(self) -> Network:
+    def network(self) -> DrawnNetwork:
         """To be called once."""
         normal = self._generator.standard_normal
         inputs = normal((self.size.d_in, self.size.columns))
-        return Network(
+        return DrawnNetwork(
             self.size, inputs, [normal(shape) for shape in weight_shapes(self._layer, self.size, self._plan)]
         )
 
@@ -85,7 +85,7 @@ def point_ranks(plan: RankPlan, layer: str, tenths: int) -> Ranks:
     )
 
 
-def layer_features(plan: RankPlan, layer: str, networks: Sequence[Network]) -> Iterator[Tensor]:
+def layer_features(plan: RankPlan, layer: str, networks: Sequence[DrawnNetwork]) -> Iterator[Tensor]:
     """Of ``networks`` of one size: their output features (B, d_out, L), for each of the plan's activations in turn."""
     x = torch.from_numpy(np.stack([network.inputs for network in networks]))
     first, *others = (
