@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +48,11 @@ class Scores:
     seconds: dict[str, float]
 
 
-def study_proxies(run: RunDirectory, options: Options, folder: Path) -> str:
-    """Score, judge and write the study's folder; gives the text to print. Raises ``UserError`` before any score."""
+def study_proxies(run: RunDirectory, options: Options, folder: Path, say: Callable[[str], None]) -> str:
+    """Score, judge and write the study's folder; gives the text to print. Raises ``UserError`` before any score.
+
+    ``say`` gets the progress.
+    """
     held = _with_data(run.config(), options.data)
     plan = recorded_plan(held, str(run.config_file))
     trained = Trained.of(run.records(), run.path)
@@ -58,7 +60,7 @@ def study_proxies(run: RunDirectory, options: Options, folder: Path) -> str:
     if not 2 <= options.draws <= len(trained.records) // 2:
         raise UserError(f"--draws: {options.draws}; allowed: 2 to {len(trained.records) // 2}, half the candidates")
     probe, images = _probe(plan, held, options.images)
-    scores = _score_all(plan, trained, options, probe)
+    scores = _score_all(plan, trained, options, probe, say)
     judgements = [
         judge(name, np.array(scores.values[name]), trained, target, options.draws)
         for target in TARGETS
@@ -131,27 +133,19 @@ def _of_run(plan: Plan):
     return Probe.of(dataset.train.images, dataset.train.labels, normalise), dataset.fingerprint
 
 
-def _score_all(plan: Plan, trained: Trained, options: Options, probe) -> Scores:
+def _score_all(plan: Plan, trained: Trained, options: Options, probe, say: Callable[[str], None]) -> Scores:
     from chansearch.proxies.score import score
 
     values: dict[str, list[float]] = {name: [] for name in options.proxies}
     seconds = dict.fromkeys(options.proxies, 0.0)
-    for record in _shown(trained.records):
+    for number, record in enumerate(trained.records, start=1):
+        say(f"scoring candidate {number} of {len(trained.records)}")
         spec = plan.skeleton.with_channels(record.candidate.channels)
         for name in options.proxies:
             start = time.perf_counter()
             values[name].append(score(name, spec, probe, options.seeds))
             seconds[name] += (time.perf_counter() - start) / len(trained.records)
     return Scores(values, seconds)
-
-
-def _shown(records: Sequence) -> Iterable:
-    """With a progress bar in a terminal: a dozen scores of a candidate take seconds."""
-    from rich.console import Console
-    from rich.progress import track
-
-    terminal = sys.stderr.isatty()
-    return track(records, "scoring", console=Console(stderr=True), transient=True, disable=not terminal)
 
 
 def _row(judgement: Judgement, scores: Scores) -> dict[str, object]:
