@@ -9,7 +9,7 @@ PROXY_NAMES = {
     "macs": "multiply-adds (the paper's FLOPs)",
     "line": "R² of the best line through the channels",
     "nuclear_norm": "of the final feature at initialisation (ReXNet)",
-    "rank_ratio": "rank of the final feature at initialisation over its width (ReXNet)",
+    "rank_ratio": "rank of the final feature at initialisation over the largest it can be (ReXNet)",
     "grad_norm": "of the gradient of one batch (Abdelfattah et al. 2021)",
     "synflow": "flow of |weights| through the linear network (Tanaka et al. 2020)",
     "naswot": "how differently images switch the activations (Mellor et al. 2021)",

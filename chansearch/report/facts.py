@@ -67,7 +67,7 @@ def facts(config: Mapping) -> tuple[Fact, ...]:
         Fact("data", _data(config)),
         Fact("fidelity", text(config, "fidelity")),
         Fact("training", f"at most {text(config, 'train.epochs')} epochs, {_seeds(config)}"),
-        Fact("sampler", _mapping(config, "sampler")),
+        Fact("sampler", _sampler(config)),
         Fact("scheduler", _mapping(config, "scheduler")),
         Fact("search", _mapping(config, "search")),
         *(Fact(str(key), UNKNOWN if value is None else str(value)) for key, value in _provenance(config).items()),
@@ -77,6 +77,15 @@ def facts(config: Mapping) -> tuple[Fact, ...]:
 def _seeds(config: Mapping) -> str:
     seeds, few = text(config, "train.seeds"), contenders(config)
     return f"{seeds} seeds a candidate" if few is None else f"1 seed a candidate, {seeds} for the best {few}"
+
+
+def _sampler(config: Mapping) -> str:
+    """The prescreen is named where there is one."""
+    section = setting(config, "sampler")
+    if not isinstance(section, Mapping) or section.get("prescreen") is not None:
+        return _mapping(config, "sampler")
+    plain = {key: value for key, value in section.items() if not key.startswith("prescreen")}
+    return _mapping({"sampler": plain}, "sampler")
 
 
 def _provenance(config: Mapping) -> Mapping:
