@@ -25,7 +25,7 @@ _NONLINEAR = tuple(getattr(nn, name) for name in nn.modules.activation.__all__)
 def naswot(network: nn.Module, probe: Probe) -> float:
     """log |det K|, K_ij the number of activations that images i and j of the first batch switch alike.
 
-    Mellor et al., Neural Architecture Search without Training, ICML 2021, eq. 2. The code of an image says of each
+    Mellor et al., Neural Architecture Search without Training, ICML 2021. The code of an image says of each
     activation whether its input is above 0, which is ReLU's; for ReLU6, SiLU and the others it is taken the same.
     −∞ where two images have the same code, or there is no activation to switch.
     """
@@ -45,7 +45,7 @@ def naswot(network: nn.Module, probe: Probe) -> float:
 def near(network: nn.Module, probe: Probe) -> float:
     """Σ over layers of the effective rank of their output, before and after the activation.
 
-    Husistein, Reiher and Eckhoff, NEAR, ICLR 2025, sec. 3. As in the authors' code a layer is every module with weights
+    Husistein, Reiher and Eckhoff, NEAR, ICLR 2025. As in the authors' code a layer is every module with weights
     (convolution, BatchNorm, linear) and every activation; a convolution's output becomes a matrix of pixels × channels,
     of as many rows as it has columns, or all there are in the first batch. The rows here are evenly spaced instead of
     a block drawn at random.
@@ -68,10 +68,9 @@ def near(network: nn.Module, probe: Probe) -> float:
 def zen(network: Network, probe: Probe) -> float:
     """log E‖f(x) − f(x + αε)‖ + Σ over BatchNorms of log σ, f the feature before pooling, x and ε standard normal.
 
-    Lin et al., Zen-NAS, ICCV 2021, algorithm 1: α = 0.01, weights drawn from N(0, 1), and σ the root of the variance
-    that a BatchNorm divides by, mean over its channels: what it normalises away is put back. ``network`` has no
-    shortcuts (see ``score``), as the authors compute it. The norm is an image's, the mean over as many noise images as
-    a batch of the probe has.
+    Lin et al., Zen-NAS, ICCV 2021: α = 0.01, weights drawn from N(0, 1), and σ² the variance that a BatchNorm divides
+    by, mean over its channels: what it normalises away is put back. ``network`` has no shortcuts (see ``score``), as
+    the authors compute it. The norm is an image's, its mean over as many noise images as a batch of the probe has.
     """
     random = torch.Generator().manual_seed(torch.initial_seed())
     for layer in layers(network):

@@ -14,7 +14,7 @@ from chansearch.proxies.probe import Probe
 def grad_norm(network: nn.Module, probe: Probe) -> float:
     """Σ over parameter tensors of ‖∂L/∂θ‖₂, L the mean cross entropy of the first batch.
 
-    Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, ICLR 2021, sec. 3; their code sums over the weights of
+    Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, ICLR 2021; their code sums over the weights of
     convolutions and linear layers, this over all parameters.
     """
     gradients = _gradients(network, probe.images, probe.labels, list(network.parameters()))
@@ -24,7 +24,7 @@ def grad_norm(network: nn.Module, probe: Probe) -> float:
 def zico(network: nn.Module, probe: Probe) -> float:
     """Σ over layers of log Σ over weights of mean|g| / std(g), g the weight's gradient on each batch of the probe.
 
-    Li et al., ZiCo, ICLR 2023, eq. 17. Layers are convolutions and linear layers; the deviation is the population's
+    Li et al., ZiCo, ICLR 2023. Layers are convolutions and linear layers; the deviation is the population's
     (over the number of batches, not one less), and weights without any are left out, as in the authors' code.
     """
     weights = [layer.weight for layer in layers(network)]
@@ -42,7 +42,7 @@ def synflow(network: nn.Module, probe: Probe) -> float:
     """log Σ over weights of |θ · ∂R/∂θ|, R the sum of the outputs for an image of ones, every parameter replaced by
     its magnitude.
 
-    Tanaka et al., SynFlow, NeurIPS 2020, eq. 2, in float64, with BatchNorm in evaluation mode, which at initialisation
+    Tanaka et al., SynFlow, NeurIPS 2020, in float64, with BatchNorm in evaluation mode, which at initialisation
     divides by √(1 + ε) alone. ``network`` has no activations (see ``score``): with magnitudes everywhere a ReLU is the
     identity, while ReLU6 would cap the flow at 6 in its first layers and pass no gradient at all. The logarithm, for
     the sum has dozens of digits.
