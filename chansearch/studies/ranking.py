@@ -114,7 +114,9 @@ def _top_shares(ranks: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np
     shares = []
     for chosen in _resamples(weights):
         top, predicted = (np.argsort(-values[chosen], kind="stable") for values in (truth, ranks))
-        shares.append(np.isin(top[:best], predicted[:third]).mean())
+        is_predicted = np.zeros(len(chosen), dtype=bool)
+        is_predicted[predicted[:third]] = True
+        shares.append(is_predicted[top[:best]].mean())
     return np.array(shares)
 
 
@@ -129,16 +131,14 @@ def prescreen_gains(
     """
     random = np.random.default_rng(_SEED)
     groups = len(ranks) // draws
+    order, group = np.ogrid[:_ORDERS, :groups]
     gains = []
     for chosen in _resamples(weights):
         dealt = random.permuted(np.tile(chosen, (_ORDERS, 1)), axis=1)[:, : groups * draws]
         dealt = dealt.reshape(_ORDERS, groups, draws)
-        by_score = np.take_along_axis(dealt, ranks[dealt].argmax(axis=2)[:, :, None], axis=2)[:, :, 0]
-        found = []
-        for taken in (by_score, dealt[:, :, 0]):
-            winners = np.take_along_axis(taken, val[taken].argmax(axis=1)[:, None], axis=1)
-            found.append(truth[winners].mean())
-        gains.append(found[0] - found[1])
+        by_score, first = dealt[order, group, ranks[dealt].argmax(axis=2)], dealt[:, :, 0]
+        best, plain = (truth[taken[order[:, 0], val[taken].argmax(axis=1)]].mean() for taken in (by_score, first))
+        gains.append(best - plain)
     return np.array(gains)
 
 
