@@ -73,7 +73,7 @@ def _marks(ranks: Axes, tops: Axes, rows: Sequence[Judgement], ceiling: Ceiling 
     ]
     if ceiling is not None:
         line = ranks.axvline(ceiling.tau, color="black", linewidth=1.0, linestyle="--")
-        line.set_label("most that the seeds' noise allows")
+        line.set_label("ceiling by the seeds' noise, estimated")
         handles.append(line)
     places = [place for place, row in enumerate(rows) if row.score == "params"]
     if places:
