@@ -14,10 +14,10 @@ from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from chansearch.cluster import Cluster
 from chansearch.config import SchedulerConfig
 from chansearch.nets import NetworkSpec
 from chansearch.search.candidate import CurvePoint, Outcome, State
-from chansearch.search.cluster import Cluster
 from chansearch.search.spent import Spent
 from chansearch.search.worker import ENDED, train_candidate
 from chansearch.space import format_channels
