@@ -144,6 +144,14 @@ def validate_cluster(config: ClusterConfig) -> None:
         raise UserError(f"cluster.dashboard_port: {port}; allowed: null or 1024 to 65535")
 
 
+def why_died(error: Exception | None) -> str:
+    """Why Ray gave a worker up, in one line; running out of memory goes by that name."""
+    text = str(error or "unknown")
+    if "OutOfMemory" in type(error).__name__ or "memory" in text.lower():
+        return f"worker out of memory: {text.splitlines()[0]}"
+    return f"worker died: {text.splitlines()[0]}"
+
+
 @contextmanager
 def stoppable() -> Iterator[None]:
     """SIGTERM ends the work as Ctrl-C does."""

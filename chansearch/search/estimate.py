@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chansearch.config import SchedulerConfig, SearchConfig
 from chansearch.durations import DAY, format_seconds
+from chansearch.train.estimate import training_seconds
 from chansearch.train.results import StepTime
 
 
@@ -36,9 +37,7 @@ class Work:
 
     def seconds(self, step: StepTime, workers: int) -> float:
         """Wall-clock seconds with every worker as fast as the measured one, all of them busy to the end."""
-        one_seed = self.epochs * (
-            self.train_images / step.images_per_second_train + self.val_images / step.images_per_second_eval
-        )
+        one_seed = training_seconds(step, self.train_images, self.val_images, self.epochs)
         return self.trainings * one_seed / workers
 
 

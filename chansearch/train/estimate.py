@@ -50,6 +50,12 @@ def trial_bytes(activations: int, batch_size: int) -> int:
     return int(0.6e9 + 4.5 * 4 * activations * batch_size)
 
 
+def training_seconds(step: StepTime, train_images: int, val_images: int, epochs: int) -> float:
+    """Seconds of training one seed in a worker as fast as the measured one: a training pass and a measuring pass an
+    epoch."""
+    return epochs * (train_images / step.images_per_second_train + val_images / step.images_per_second_eval)
+
+
 def slowest(steps: Sequence[StepTime]) -> StepTime:
     """The worker that sets the pace, of several measured at the same time."""
     return min(steps, key=lambda step: step.images_per_second_train)
