@@ -16,7 +16,7 @@ from chansearch.nets.model import change_spec, find_checkpoint
 from chansearch.nets.spec import ACTIVATIONS
 from chansearch.studies.comparison import Difference, Scores, Spread, values_of
 from chansearch.studies.config import NONLINEARITY, NonlinearityConfig
-from chansearch.studies.figure_nonlinearity import draw_nonlinearity
+from chansearch.studies.figure_nonlinearity import NAMES, draw_nonlinearity
 from chansearch.studies.folder import Finding, Study
 from chansearch.studies.published import NONLINEARITY_TOP1
 from chansearch.studies.summary import describe_failures, describe_reading, summary_rows
@@ -96,9 +96,9 @@ def _best_finding(scores: Scores, trainings: Sequence[Training]) -> Finding:
     rival = max(means, key=means.__getitem__, default=None)
     printed = max((name for name in NONLINEARITY_TOP1 if name != "silu"), key=NONLINEARITY_TOP1.__getitem__)
     return _difference_finding(
-        f"SiLU above all others{'' if rival is None else f', here {rival} the next'}",
+        f"SiLU above all others{'' if rival is None else f', here {NAMES[rival]} the best of them'}",
         None if rival is None else scores.above("silu", rival),
-        f"{NONLINEARITY_TOP1['silu'] - NONLINEARITY_TOP1[printed]:+.1f} points over the next",
+        f"{NONLINEARITY_TOP1['silu'] - NONLINEARITY_TOP1[printed]:+.1f} points over the best of them",
     )
 
 
@@ -106,7 +106,9 @@ def _base_findings(scores: Scores) -> list[Finding]:
     """Every other nonlinearity of the ablation against ReLU6."""
     base = NONLINEARITY_TOP1[_BASE]
     return [
-        _difference_finding(f"{name} above {_BASE}", scores.above(name, _BASE), f"{top1 - base:+.1f} points")
+        _difference_finding(
+            f"{NAMES[name]} above {NAMES[_BASE]}", scores.above(name, _BASE), f"{top1 - base:+.1f} points"
+        )
         for name, top1 in NONLINEARITY_TOP1.items()
         if name != _BASE
     ]

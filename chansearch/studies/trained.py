@@ -156,7 +156,7 @@ def _workers(plan: Plan, dataset: Dataset | None = None) -> Iterator[Cluster]:
 def _train(plan: Plan, folder: Path, dataset: Dataset, cluster: Cluster, trainings: Sequence[tuple[str, int]]) -> None:
     """Train these networks and seeds, each on disk when it has ended."""
     total = len(plan.trainings)
-    progress = Progress(total - len(trainings), total, cluster.workers)
+    progress = Progress(total - len(trainings), total)
     asked = [(name, plan.networks[name], seed) for name, seed in trainings]
     try:
         with stoppable():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -101,19 +100,22 @@ def train_all(
     import ray
 
     held = ray.put(dataset)
-    work = ray.remote(_train).options(
-        num_cpus=cluster.cpus_per_trial,
-        num_gpus=cluster.gpus_per_trial,
-        memory=cluster.memory_per_trial,
-        max_retries=_RETRIES,
-    )
+    work = ray.remote(_train)
+    share = {
+        "num_cpus": cluster.cpus_per_trial,
+        "num_gpus": cluster.gpus_per_trial,
+        "memory": cluster.memory_per_trial,
+        "max_retries": _RETRIES,
+    }
     threads = max(1, int(cluster.cpus_per_trial))
     waiting, under_way = list(asked), {}
     while waiting or under_way:
         while waiting and len(under_way) < cluster.workers:
             name, spec, seed = waiting.pop(0)
             # The name is what the dashboard shows.
-            reference = work.options(name=f"{name}, seed {seed}").remote(name, spec, seed, held, recipe, threads)
+            reference = work.options(**share, name=f"{name}, seed {seed}").remote(
+                name, spec, seed, held, recipe, threads
+            )
             under_way[reference] = name, seed
         [ended], _ = ray.wait(list(under_way), num_returns=1)
         name, seed = under_way.pop(ended)
@@ -155,18 +157,14 @@ def _train(name: str, spec: NetworkSpec, seed: int, dataset, recipe: TrainConfig
 class Progress:
     """Counts the trainings that end, ``done`` of them before this session, and tells the time left."""
 
-    def __init__(self, done: int, total: int, workers: int) -> None:
-        self._done, self._total, self._workers = done, total, workers
-        self._seconds: list[float] = []  # of those that ended in this session
+    def __init__(self, done: int, total: int) -> None:
+        self._before = self._done = done
+        self._total = total
         self._start = time.monotonic()
 
     def line(self, training: Training) -> str:
-        """What to show of one that has ended."""
+        """What to show of one that has ended: the time left is told from the pace so far."""
         self._done += 1
-        self._seconds.append(training.seconds)
-        return f"[{self._done}/{self._total}] {training.describe()} | left {format_seconds(self._seconds_left())}"
-
-    def _seconds_left(self) -> float:
-        """As if every training took the mean of those that ended, and all workers were busy to the end."""
-        asked = self._total - self._done + len(self._seconds)
-        return max(asked * statistics.fmean(self._seconds) / self._workers - (time.monotonic() - self._start), 0.0)
+        pace = (time.monotonic() - self._start) / (self._done - self._before)
+        left = format_seconds((self._total - self._done) * pace)
+        return f"[{self._done}/{self._total}] {training.describe()} | left {left}"
