@@ -68,7 +68,7 @@ def _latency(given: argparse.Namespace) -> int:
     from chansearch.cost.latency import measure
     from chansearch.report.latency import latency_row, latency_table, skipped_lines, write_latency
 
-    with _progress() as show:
+    with progress("latency") as show:
         show("opening the networks")
         subjects = [open_subject(name, input_size) for name, input_size in dict.fromkeys(models)]
         latencies = measure(subjects, settings, given.rounds, given.seed, show)
@@ -143,13 +143,13 @@ def _output_folder(output: str | None) -> Path:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Says on standard error what is being done: in one place on a terminal, a line each elsewhere."""
+def progress(work: str) -> Iterator[Callable[[str], None]]:
+    """Says on standard error what is being done, first ``work``: in one place on a terminal, a line each elsewhere."""
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield lambda text: print(text, file=sys.stderr, flush=True)
         return
-    with console.status("latency") as status:
+    with console.status(work) as status:
         yield status.update

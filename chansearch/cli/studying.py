@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from chansearch.cli.settings import add_settings, list_groups, print_configs
+from chansearch.cli import training_studies
 from chansearch.errors import UserError
-
-if TYPE_CHECKING:
-    from chansearch.studies.trained import TrainedStudy
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -21,88 +17,79 @@ def add(commands: argparse._SubParsersAction) -> None:
         "beside the measured ones.",
     )
     studies = study.add_subparsers(dest="study", required=True, metavar="NAME")
-    _add_trained(
-        studies,
-        "factors",
-        "Table 2: four networks of two blocks, each one factor further",
-        "Train four networks of two inverted bottlenecks, each one factor further than the one before (Table 2).",
-    ).set_defaults(run=_factors)
-    _add_trained(
-        studies,
-        "nonlinearity",
-        "a network with each of the eight activations behind its expansions",
-        "Train one network with each of the eight activations behind its expansions, with the same seeds.",
-        "  model=rexnet_100|FILE.yaml|FILE.pt|RUN (default: the best published network of c1)",
-        "  network.input_size=64 (default: the model's own, 32 at most)",
-    ).set_defaults(run=_nonlinearity)
+    _add_rank(studies)
+    for trained in training_studies.add(studies):
+        _add_output(trained)
 
 
 def _add_output(study: argparse.ArgumentParser) -> None:
     study.add_argument("--output", metavar="DIR", help="default: results/study-NAME-TIME")
 
 
-def _add_trained(
-    studies: argparse._SubParsersAction, name: str, line: str, description: str, *settings: str
-) -> argparse.ArgumentParser:
-    """A study that trains; ``settings`` are lines of its help about its own ones."""
-    study = studies.add_parser(
-        name,
-        help=line,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=f"{description} Writes a folder; what has ended in it is kept.",
-        epilog=_trained_help(settings),
+def _add_rank(studies: argparse._SubParsersAction) -> None:
+    rank = studies.add_parser(
+        "rank",
+        help="Figure 1: the rank of four layers under eight nonlinearities",
+        description="The rank of the output features of random layers against d_in/d_out, as in the paper's Figure 1.",
     )
-    add_settings(study, "DIR/fidelity/mine.yaml", "the networks")
-    study.add_argument("--resume", metavar="DIR", help="go on with a study that was cut off, with its own settings")
-    _add_output(study)
-    return study
-
-
-def _trained_help(settings: tuple[str, ...]) -> str:
-    from chansearch.studies.config import STUDY
-
-    return "\n".join(
-        [
-            list_groups(STUDY),
-            "",
-            "settings (KEY=VALUE), a few of them; --cfg job prints all:",
-            *settings,
-            "  train.epochs=30  train.seeds=3  train.patience=null  train.device=auto",
-            "  data.root=DIR  data.test_root=DIR  data.train_images=5000",
-            "  cluster.address=auto  cluster.gpus_per_trial=0.25  cluster.workers=2",
-        ]
+    rank.add_argument("--networks", type=int, default=1000, metavar="N", help="of each point (default: 1000)")
+    rank.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    rank.add_argument("--workers", type=int, metavar="N", help="points at a time (default: as many as CPUs)")
+    rank.add_argument("--layers", metavar="NAME[,NAME]", help="conv1x1,conv3x3,bottleneck,bottleneck_dw (default: all)")
+    rank.add_argument("--activations", metavar="NAME[,NAME]", help="identity,relu6,… (default: all eight)")
+    rank.add_argument("--d-out", default="10-50", metavar="LOW-HIGH", help="output widths (default: 10-50)")
+    rank.add_argument("--expansion", type=int, default=6, metavar="N", help="of the bottlenecks (default: 6)")
+    rank.add_argument(
+        "--batch-norm",
+        default="fresh",
+        metavar="fresh|batch",
+        help="fresh: evaluation mode before training (default); batch: the feature's own statistics",
     )
+    rank.add_argument("--map", type=int, default=1, metavar="PIXELS", help="side of the maps (default: 1)")
+    _add_output(rank)
+    rank.set_defaults(run=_rank)
 
 
-def _factors(given: argparse.Namespace) -> int:
-    from chansearch.studies.factors import FACTORS
+def _rank(given: argparse.Namespace) -> int:
+    import dataclasses
 
-    return _run_trained(given, FACTORS)
+    from chansearch.cli.measuring import progress
+    from chansearch.ranges import at_least
+    from chansearch.studies.rank_plan import RankPlan
 
+    plan = RankPlan(
+        layers=_names(given.layers, RankPlan.layers),
+        activations=_names(given.activations, RankPlan.activations),
+        networks=given.networks,
+        seed=given.seed,
+        d_out=_range("--d-out", given.d_out),
+        expansion=given.expansion,
+        batch_norm=given.batch_norm,
+        map_size=given.map,
+    )
+    plan.check()
+    if given.workers is not None:
+        at_least("--workers", given.workers, 1)
+    from chansearch.studies.folder import open_folder, write_study
 
-def _nonlinearity(given: argparse.Namespace) -> int:
-    from chansearch.studies.nonlinearity import NONLINEARITY_STUDY
+    folder = open_folder("rank", given.output)
+    from chansearch.studies.rank_study import study_rank
 
-    return _run_trained(given, NONLINEARITY_STUDY)
-
-
-def _run_trained(given: argparse.Namespace, study: TrainedStudy) -> int:
-    from chansearch.config import compose
-    from chansearch.studies.trained import check, rehearse, resume, start
-
-    if given.resume is not None:
-        if given.overrides or given.output is not None:
-            asked = given.overrides[0] if given.overrides else "--output"
-            raise UserError(f"{asked!r}: a study goes on as it was begun; --resume takes no settings")
-        resume(study, given.resume)
-        return 0
-    config = compose(given.overrides, given.config_dir, study.tree)
-    if given.cfg:
-        print_configs([config])
-        return 0
-    plan = check(study, config)
-    if given.dry_run:
-        rehearse(plan)
-    else:
-        start(plan, given.output)
+    with progress("rank") as say:
+        study = study_rank(plan, given.workers, say)
+    print(write_study(folder, {"rank": dataclasses.asdict(plan)}, study))
     return 0
+
+
+def _names(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    """What stands between the commas, each once."""
+    return default if text is None else tuple(dict.fromkeys(text.split(",")))
+
+
+def _range(key: str, text: str) -> tuple[int, int]:
+    """``10-50`` as two numbers, ``10`` as 10 to 10."""
+    low, sign, high = text.partition("-")
+    high = high if sign else low
+    if not low.isdecimal() or not high.isdecimal():
+        raise UserError(f"{key}: {text!r}; allowed: LOW-HIGH, such as 10-50")
+    return int(low), int(high)

@@ -25,7 +25,7 @@ def draw_factors(names: Sequence[str], trainings: Sequence[Training], data: str)
     for column, (measure, published, label) in enumerate(_COLUMNS):
         above, below = panels[:, column]
         canvas.tidy(above, "", f"test {label}" if column == 0 else label)
-        canvas.title(above, "measured")
+        canvas.title(above, "measured: a mark a seed, a bar their mean")
         draw_seed_points(above, names, trainings, measure, canvas.RUN_COLOURS[0])
         canvas.tidy(below, "", label)
         canvas.title(below, "published: CIFAR-100, mean of three trainings")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chansearch.nets.spec import ACTIVATIONS
 from chansearch.report import canvas
 from chansearch.studies.comparison import Scores
-from chansearch.studies.published import NONLINEARITY_TOP1
+from chansearch.studies.published import ACTIVATION_NAMES, NONLINEARITY_TOP1
 from chansearch.studies.seed_points import draw_seed_points
 from chansearch.studies.trainings import Training
 
@@ -16,33 +16,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# As Figure 1 of the paper writes and orders them.
-NAMES = {
-    "identity": "Linear",
-    "relu6": "ReLU6",
-    "relu": "ReLU",
-    "leaky_relu": "LeakyReLU",
-    "elu": "ELU",
-    "softplus": "SoftPlus",
-    "hardswish": "Hard-Swish",
-    "silu": "SiLU",
-}
-
 
 def draw_nonlinearity(scores: Scores, trainings: Sequence[Training], base: str, data: str) -> Figure:
-    """Left test top-1, a point a seed; right differences from ``base``, measured with their 95 % intervals and
+    """Left test top-1, a mark a seed; right differences from ``base``, measured with their 95 % intervals and
     published."""
     figure = canvas.new_figure(11.4, 4.8)
     left, right = figure.subplots(1, 2)
-    canvas.tidy(left, "", "test top-1 (%), a point a seed and their mean")
+    canvas.tidy(left, "", "test top-1 (%): a mark a seed, a bar their mean")
     canvas.title(left, "measured")
     draw_seed_points(left, ACTIVATIONS, trainings, "test_top1", canvas.RUN_COLOURS[0])
-    canvas.tidy(right, "", f"top-1 less that of {NAMES[base]} (points)")
+    canvas.tidy(right, "", f"top-1 less that of {ACTIVATION_NAMES[base]} (points)")
     right.axhline(0, color=canvas.REST, linewidth=1)
     handles = [_draw_measured(right, scores, base), _draw_published(right, base)]
     right.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9)
     for panel in (left, right):
-        panel.set_xticks(range(len(ACTIVATIONS)), [NAMES[name] for name in ACTIVATIONS], rotation=30, ha="right")
+        panel.set_xticks(
+            range(len(ACTIVATIONS)), [ACTIVATION_NAMES[name] for name in ACTIVATIONS], rotation=30, ha="right"
+        )
+        panel.set_xlabel("nonlinearity behind the expansions")
         panel.set_xlim(-0.6, len(ACTIVATIONS) - 0.4)
     figure.suptitle(f"Measured: {data}", fontsize=10, parse_math=False)
     return figure

@@ -16,7 +16,6 @@ import yaml
 
 from chansearch.errors import UserError
 from chansearch.files import check_writable, csv_text, read_mapping, time_stamp, write_aside
-from chansearch.report import canvas
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,6 +100,8 @@ def read_begun(folder: Path) -> dict:
 def finish_study(folder: Path, study: Study) -> str:
     """Write what was found into a folder that was begun, over what an earlier end wrote; gives what ``write_study``
     does."""
+    from chansearch.report import canvas  # SciPy comes with it
+
     rendered = canvas.render(study.figure)
     paragraph = study.paragraph()
     for name, content in (

@@ -16,9 +16,9 @@ from chansearch.nets.model import change_spec, find_checkpoint
 from chansearch.nets.spec import ACTIVATIONS
 from chansearch.studies.comparison import Difference, Scores, Spread, values_of
 from chansearch.studies.config import NONLINEARITY, NonlinearityConfig
-from chansearch.studies.figure_nonlinearity import NAMES, draw_nonlinearity
+from chansearch.studies.figure_nonlinearity import draw_nonlinearity
 from chansearch.studies.folder import Finding, Study
-from chansearch.studies.published import NONLINEARITY_TOP1
+from chansearch.studies.published import ACTIVATION_NAMES, NONLINEARITY_TOP1, RELU_LIKE, SMOOTH
 from chansearch.studies.summary import describe_failures, describe_reading, summary_rows
 from chansearch.studies.trained import Plan, TrainedStudy
 from chansearch.studies.trainings import Training
@@ -26,8 +26,6 @@ from chansearch.studies.trainings import Training
 # The best published network of c1 (Table 3) in that constraint's skeleton, which is reconstructed.
 C1_BEST = NetworkSpec(channels=(34, 34, 45, 55, 66), strides=(1, 2, 1, 2, 1), expansions=(1, 6, 6, 6, 6))
 
-SMOOTH = ("elu", "softplus", "hardswish", "silu")
-RELU_LIKE = ("relu6", "relu", "leaky_relu")
 _BASE = "relu6"  # what differences are taken from: MobileNetV2's, and the first row of the paper's ablation
 _MOST_PIXELS = 32  # unless network.input_size says otherwise: CIFAR's side
 _OURS = ("activation", "classes")  # fields that are the study's own to set
@@ -96,7 +94,7 @@ def _best_finding(scores: Scores, trainings: Sequence[Training]) -> Finding:
     rival = max(means, key=means.__getitem__, default=None)
     printed = max((name for name in NONLINEARITY_TOP1 if name != "silu"), key=NONLINEARITY_TOP1.__getitem__)
     return _difference_finding(
-        f"SiLU above all others{'' if rival is None else f', here {NAMES[rival]} the best of them'}",
+        f"SiLU above all others{'' if rival is None else f', here {ACTIVATION_NAMES[rival]} the best of them'}",
         None if rival is None else scores.above("silu", rival),
         f"{NONLINEARITY_TOP1['silu'] - NONLINEARITY_TOP1[printed]:+.1f} points over the best of them",
     )
@@ -107,7 +105,9 @@ def _base_findings(scores: Scores) -> list[Finding]:
     base = NONLINEARITY_TOP1[_BASE]
     return [
         _difference_finding(
-            f"{NAMES[name]} above {NAMES[_BASE]}", scores.above(name, _BASE), f"{top1 - base:+.1f} points"
+            f"{ACTIVATION_NAMES[name]} above {ACTIVATION_NAMES[_BASE]}",
+            scores.above(name, _BASE),
+            f"{top1 - base:+.1f} points",
         )
         for name, top1 in NONLINEARITY_TOP1.items()
         if name != _BASE

@@ -1,8 +1,9 @@
-"""How the figures of studies that train show a network: a point a seed, and a bar at their mean."""
+"""How the figures of studies that train show a network: a mark a seed, and a bar at their mean."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from chansearch.report import canvas
@@ -22,16 +23,7 @@ def draw_seed_points(
         spread = Spread.of(values)
         if spread is None:
             continue
-        shifts = [0.24 * (i / (len(values) - 1) - 0.5) if len(values) > 1 else 0.0 for i in range(len(values))]
-        panel.plot(
-            [place + shift for shift in shifts],
-            values,
-            linestyle="",
-            marker=canvas.RUN_MARKS[0],
-            markersize=5,
-            color=colour,
-            alpha=0.55,
-            markeredgewidth=0,
-            label="a seed",
-        )
-        panel.hlines(spread.mean, place - 0.26, place + 0.26, color=colour, linewidth=2.2, label="their mean")
+        for i, (value, mark) in enumerate(zip(values, cycle(canvas.RUN_MARKS), strict=False)):
+            shift = 0.24 * (i / (len(values) - 1) - 0.5) if len(values) > 1 else 0.0
+            panel.plot(place + shift, value, marker=mark, markersize=5.5, color=colour, alpha=0.55, markeredgewidth=0)
+        panel.hlines(spread.mean, place - 0.26, place + 0.26, color=colour, linewidth=2.2)
