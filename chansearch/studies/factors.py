@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from chansearch.nets import NetworkSpec
 from chansearch.studies.comparison import Scores, Spread, values_of
 from chansearch.studies.config import STUDY, StudyConfig
-from chansearch.studies.figure_factors import draw_factors
 from chansearch.studies.folder import Finding, Study
 from chansearch.studies.published import TABLE_2
 from chansearch.studies.summary import describe_failures, describe_reading, summary_rows
@@ -62,6 +61,8 @@ def _networks(config: StudyConfig, classes: int) -> dict[str, NetworkSpec]:
 
 
 def _conclude(plan: Plan, trainings: Sequence[Training]) -> Study:
+    from chansearch.studies.figure_factors import draw_factors  # SciPy comes with it
+
     names = tuple(plan.networks)
     published = {
         name: {"macs_m": row.macs_m, "top1": row.top1, "nuclear_norm": row.nuclear_norm}

@@ -25,10 +25,10 @@ def draw_factors(names: Sequence[str], trainings: Sequence[Training], data: str)
     for column, (measure, published, label) in enumerate(_COLUMNS):
         above, below = panels[:, column]
         canvas.tidy(above, "", f"test {label}" if column == 0 else label)
-        canvas.title(above, "measured: a mark a seed, a bar their mean")
+        canvas.title(above, "measured: a mark a seed, a bar the mean")
         draw_seed_points(above, names, trainings, measure, canvas.RUN_COLOURS[0])
         canvas.tidy(below, "", label)
-        canvas.title(below, "published: CIFAR-100, mean of three trainings")
+        canvas.title(below, "published: CIFAR-100, three trainings")
         _draw_published(below, [getattr(row, published) for row in TABLE_2])
         below.set_xticks(range(len(names)), _TICKS)
         below.set_xlim(-0.5, len(names) - 0.5)

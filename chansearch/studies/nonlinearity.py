@@ -16,7 +16,6 @@ from chansearch.nets.model import change_spec, find_checkpoint
 from chansearch.nets.spec import ACTIVATIONS
 from chansearch.studies.comparison import Difference, Scores, Spread, values_of
 from chansearch.studies.config import NONLINEARITY, NonlinearityConfig
-from chansearch.studies.figure_nonlinearity import draw_nonlinearity
 from chansearch.studies.folder import Finding, Study
 from chansearch.studies.published import ACTIVATION_NAMES, NONLINEARITY_TOP1, RELU_LIKE, SMOOTH
 from chansearch.studies.summary import describe_failures, describe_reading, summary_rows
@@ -56,6 +55,8 @@ def _model(source: str | None) -> NetworkSpec:
 
 
 def _conclude(plan: Plan, trainings: Sequence[Training]) -> Study:
+    from chansearch.studies.figure_nonlinearity import draw_nonlinearity  # SciPy comes with it
+
     scores = Scores.of(trainings, tuple(plan.networks), "test_top1")
     name = plan.config.model or "the best published network of c1"
     rows = summary_rows(plan, trainings, {key: {"top1": top1} for key, top1 in NONLINEARITY_TOP1.items()})
