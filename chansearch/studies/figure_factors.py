@@ -41,5 +41,5 @@ def _draw_published(panel: Axes, values: Sequence[float]) -> None:
     panel.margins(y=0.18)
     for place, value in enumerate(values):
         panel.annotate(
-            f"{value:,.1f}", (place, value), textcoords="offset points", xytext=(0, 8), ha="center", fontsize=9
+            f"{value:,.1f}", (place, value), textcoords="offset points", xytext=(-5, 6), ha="right", fontsize=9
         )

@@ -71,8 +71,9 @@ class Plan:
         """What the networks were trained on, and how long."""
         data, train = self.config.data, self.config.train
         images = "all training images" if data.train_images is None else f"{data.train_images:,} training images"
-        name = data.name if data.name != "folder" else Path(data.root).resolve().as_posix()
-        return f"{name}, {images}, {train.epochs} epochs, {train.seeds} seeds"
+        # Of a folder its end, which tells more than where it lies on this machine.
+        name = data.name if data.name != "folder" else "/".join(Path(data.root).resolve().parts[-2:])
+        return f"{name}, {images}, {train.epochs} epochs, {train.seeds} seed{'s' if train.seeds > 1 else ''}"
 
 
 def check(study: TrainedStudy, config: StudyConfig) -> Plan:
@@ -172,7 +173,7 @@ def _conclude(plan: Plan, folder: Path) -> None:
 
 
 def _describe_networks(plan: Plan) -> str:
-    lines = [f"{len(plan.networks)} networks, {plan.config.train.seeds} seeds each:"]
+    lines = [f"{len(plan.networks)} networks, seeds: {plan.config.train.seeds}; with the classifier:"]
     for name, spec in plan.networks.items():
         costs = price_spec(spec)
         lines.append(

@@ -97,7 +97,7 @@ class TestWholeStudy:
 
     def test_says_what_it_trains_how_long_and_what_ended(self, finished):
         printed = (finished / "printed").read_text()
-        assert "8 networks, 1 seeds each" in printed
+        assert "8 networks, seeds: 1" in printed
         assert "estimated time:" in printed
         assert printed.count("| left ") == 8
         assert "[8/8]" in printed
