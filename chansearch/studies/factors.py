@@ -22,7 +22,7 @@ from chansearch.studies.trainings import Training
 # stride 2 and block strides 1 and 2, with which MobileNetV2 begins; its head of 1280; ReXNet's padded shortcut, in the
 # first block; both blocks expanded. That leaves stem and block channels, solved with ``chansearch.cost`` for Table 2's
 # MACs and for DRs that round to its own: 103.6, 97.7 and 105.3M with a classifier of 100 classes, 0.13M less without.
-# Wider DRs cost MACs elsewhere: params are 1.29, 1.33, 0.84 and 0.84M.
+# Params cannot be held as well: 1.29, 1.33, 0.84 and 0.84M.
 _STEPS = (  # name, expansion, stem and block channels, activation behind the expansion
     ("baseline", 20, 17, (77, 350), "relu6"),
     ("+ DR of the 1×1 conv 1/6", 6, 26, (119, 541), "relu6"),

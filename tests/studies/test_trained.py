@@ -154,7 +154,7 @@ class TestWholeStudy:
 
 def test_a_rehearsal_writes_nothing(asked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, printed = _typed("study", "nonlinearity", *asked.words, "--dry-run")
+    code, printed = _typed("study", "nonlinearity", *asked.words, "cluster.workers=1", "--dry-run")
     assert code == 0
     assert "hardswish: 4, 4-6  params" in printed
     assert "estimated time:" in printed
@@ -163,7 +163,9 @@ def test_a_rehearsal_writes_nothing(asked, tmp_path, monkeypatch):
 
 def test_cut_off_by_ctrl_c_it_goes_on_where_it_was(asked, finished, tmp_path):
     """The same numbers as unbroken, and nothing that had ended is trained again."""
-    process = Process("study", "nonlinearity", *asked.words, "train.epochs=60", "--output", "cut", cwd=tmp_path)
+    process = Process(
+        "study", "nonlinearity", *asked.words, "train.epochs=20", "cluster.workers=1", "--output", "cut", cwd=tmp_path
+    )
     table = tmp_path / "cut" / "trainings.csv"
     process.until(lambda: table.is_file() and whole_lines(table).count(b"\n") >= 2)
     code = process.press_ctrl_c()
@@ -172,7 +174,7 @@ def test_cut_off_by_ctrl_c_it_goes_on_where_it_was(asked, finished, tmp_path):
     kept = whole_lines(table)
     assert kept.count(b"\n") < 9
     config = tmp_path / "cut" / "config.yaml"  # the rest of it at the length of the whole one
-    config.write_text(config.read_text().replace("epochs: 60", "epochs: 2"))
+    config.write_text(config.read_text().replace("epochs: 20", "epochs: 2"))
     code, printed = _typed("study", "nonlinearity", "--resume", str(tmp_path / "cut"))
     assert code == 0, printed
     assert "trainings kept" in printed
