@@ -1,4 +1,4 @@
-"""Settings for all tests: one torch thread, hypothesis without deadlines and, on CI, without chance."""
+"""Settings for all tests: one torch thread, hypothesis without deadlines and, on CI, without chance; and one Ray."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ settings.register_profile("ci", deadline=None, database=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 # Those that search and train under Ray and stop, or are stopped, at a time of their own.
-_WITH_RAY = ("search/", "transfer/test_launch.py")
+_WITH_RAY = ("studies/test_trained.py", "search/", "transfer/test_launch.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,3 +24,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         path = item.path.relative_to(Path(__file__).parent).as_posix()
         item.add_marker(pytest.mark.xdist_group("ray" if path.startswith(_WITH_RAY) else path))
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """The setting that joins a Ray which is there for the whole session."""
+    from tests.search.live import RayCluster
+
+    started = RayCluster(tmp_path_factory.mktemp("cluster"))
+    yield f"cluster.address={started.address}"
+    started.kill_tree()

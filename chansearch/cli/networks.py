@@ -100,12 +100,12 @@ def _cost(given: argparse.Namespace) -> int:
     from chansearch.config import compose
     from chansearch.nets.files import resolve_network
     from chansearch.search.plan import make_plan
-    from chansearch.search.session import class_count
     from chansearch.space import parse_channels
+    from chansearch.train.estimate import class_count
 
     if given.channels[:1].isdigit():
         config = compose(given.overrides, given.config_dir)
-        problem = make_plan(config, class_count(config)).problem
+        problem = make_plan(config, class_count(config.data)).problem
         channels = parse_channels(given.channels)
         if len(channels) != problem.skeleton.blocks:
             raise UserError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from chansearch.cli import training_studies
 from chansearch.errors import UserError
 
 
@@ -18,6 +19,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     studies = study.add_subparsers(dest="study", required=True, metavar="NAME")
     _add_rank(studies)
     _add_proxies(studies)
+    for trained in training_studies.add(studies):
+        _add_output(trained)
 
 
 def _add_output(study: argparse.ArgumentParser) -> None:

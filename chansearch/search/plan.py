@@ -6,6 +6,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
+from chansearch.cluster import validate_cluster
 from chansearch.config import (
     METHODS,
     SAMPLERS,
@@ -147,21 +148,13 @@ def _check_settings(config: SearchConfig) -> None:
         ("scheduler.grace_epochs", config.scheduler.grace_epochs, 1),
         ("scheduler.reduction", config.scheduler.reduction, 2),
         ("scheduler.contenders", config.scheduler.contenders, 1),
-        ("cluster.workers", config.cluster.workers, 1),
     ):
         if value is not None:
             at_least(key, value, least)
     if config.sampler.prescreen is not None:
         check_proxy("sampler.prescreen", config.sampler.prescreen, "null, ")
+    validate_cluster(config.cluster)
     _check_scheduler(config.scheduler, config.train.epochs, config.train.seeds)
-    if not config.cluster.cpus_per_trial > 0:
-        raise UserError(f"cluster.cpus_per_trial: {config.cluster.cpus_per_trial}; allowed: above 0")
-    gpus = config.cluster.gpus_per_trial
-    if gpus is not None and not (0 <= gpus < 1 or gpus == int(gpus)):
-        raise UserError(f"cluster.gpus_per_trial: {gpus}; allowed: null, a fraction below 1, or a whole number")
-    port = config.cluster.dashboard_port
-    if port is not None and not 1024 <= port <= 65535:
-        raise UserError(f"cluster.dashboard_port: {port}; allowed: null or 1024 to 65535")
     name = config.name
     if name is not None and (not name or name.startswith(".") or any(c in name for c in "/\\\0\n")):
         raise UserError(f"name: {name!r} is no folder name; allowed: letters, digits, '-', '_' and '.' inside")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chansearch.config import SamplerConfig
+from chansearch.durations import format_seconds
 from chansearch.nets.spec import NetworkSpec
 
 
@@ -38,8 +39,6 @@ class Prescreen:
 
     def describe(self, channels: tuple[int, ...], candidates: int) -> str:
         """What it is and what it takes, measured on one configuration, in a line."""
-        from chansearch.search.estimate import format_seconds
-
         self._score(channels)  # the first one imports and warms up
         start = time.perf_counter()
         self._score(channels)

@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from chansearch.durations import format_seconds
 from chansearch.search.candidate import Candidate, CurvePoint, Draws, Outcome, Record, State, ranked
 from chansearch.search.contenders import FIRST_SEED
-from chansearch.search.estimate import format_seconds
 from chansearch.space import format_channels
 
 

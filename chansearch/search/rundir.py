@@ -14,12 +14,9 @@ neither Ray, torch nor Optuna.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-import os
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +37,7 @@ from chansearch.search.candidate import (
 )
 from chansearch.search.spent import SessionTime, Spent
 from chansearch.space import Member, Shape, format_channels, parse_channels
+from chansearch.tables import append_rows, parsed, read_rows
 
 CANDIDATE_COLUMNS = (
     "candidate",
@@ -155,8 +153,8 @@ class RunDirectory:
         try:
             run.path.mkdir(parents=True)
             write_aside(run.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
-            _append(run.candidates_file, CANDIDATE_COLUMNS, [])
-            _append(run.curves_file, CURVE_COLUMNS, [])
+            append_rows(run.candidates_file, CANDIDATE_COLUMNS, [])
+            append_rows(run.curves_file, CURVE_COLUMNS, [])
         except OSError as error:
             raise UserError(f"results: {run.path} cannot be written: {error.strerror}") from None
         return run
@@ -193,16 +191,16 @@ class RunDirectory:
 
     def append_record(self, record: Record) -> None:
         """Add a candidate that has ended; on disk when this returns."""
-        _append(self.candidates_file, CANDIDATE_COLUMNS, [_record_to_row(record)])
+        append_rows(self.candidates_file, CANDIDATE_COLUMNS, [_record_to_row(record)])
 
     def append_curve(self, points: Iterable[CurvePoint]) -> None:
         """Add one epoch of a candidate, a point a seed."""
-        _append(self.curves_file, CURVE_COLUMNS, [_point_to_row(point) for point in points])
+        append_rows(self.curves_file, CURVE_COLUMNS, [_point_to_row(point) for point in points])
 
     def records(self) -> list[Record]:
         """All candidates that have ended, by number. Raises ``UserError`` naming the line for a broken one."""
         records = [
-            _parsed(self.candidates_file, line, row, _row_to_record) for line, row in _rows(self.candidates_file)
+            parsed(self.candidates_file, line, row, _row_to_record) for line, row in read_rows(self.candidates_file)
         ]
         latest = {record.candidate.number: record for record in records}
         return [latest[number] for number in sorted(latest)]
@@ -212,17 +210,17 @@ class RunDirectory:
         the later ones count."""
         if not self.curves_file.is_file():
             return []
-        return [_parsed(self.curves_file, line, row, _row_to_point) for line, row in _rows(self.curves_file)]
+        return [parsed(self.curves_file, line, row, _row_to_point) for line, row in read_rows(self.curves_file)]
 
     def append_latencies(self, latencies: Iterable[MeasuredLatency]) -> None:
         """Add measured configurations, the run's reference before all others; on disk when this returns."""
-        _append(self.latencies_file, LATENCY_COLUMNS, [_latency_to_row(latency) for latency in latencies])
+        append_rows(self.latencies_file, LATENCY_COLUMNS, [_latency_to_row(latency) for latency in latencies])
 
     def latencies(self) -> list[MeasuredLatency]:
         """All that were measured, the reference first; none where there is no bound on the latency."""
         if not self.latencies_file.is_file():
             return []
-        return [_parsed(self.latencies_file, line, row, _row_to_latency) for line, row in _rows(self.latencies_file)]
+        return [parsed(self.latencies_file, line, row, _row_to_latency) for line, row in read_rows(self.latencies_file)]
 
     def write_sessions(self, sessions: Sequence[SessionTime]) -> None:
         """All sessions so far, the present one last."""
@@ -232,72 +230,11 @@ class RunDirectory:
         """The sessions in which a candidate ended, first to last; none in a run of an earlier version."""
         if not self.sessions_file.is_file():
             return []
-        return [_parsed(self.sessions_file, line, row, _row_to_session) for line, row in _rows(self.sessions_file)]
+        return [parsed(self.sessions_file, line, row, _row_to_session) for line, row in read_rows(self.sessions_file)]
 
     def locked(self) -> AbstractContextManager[None]:
         """Held while a search writes: raises ``UserError`` where another one holds it. A dead process holds nothing."""
         return locked(self.path, "search")
-
-
-def _append(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
-    """Append rows to a CSV file, each line whole and on disk; the header first, a torn last line cut off.
-
-    A file begun by an earlier version keeps its own columns: what it has none for is left out.
-    """
-    with path.open("ab+") as file:
-        end = file.seek(0, os.SEEK_END)
-        if end:
-            whole = _whole_lines_end(file, end)
-            file.truncate(whole)
-            end = whole
-        held = _header(file) if end else columns
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, held, lineterminator="\n", extrasaction="ignore")
-        if not end:
-            writer.writeheader()
-        writer.writerows(rows)
-        file.write(buffer.getvalue().encode())
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _header(file: io.BufferedRandom) -> list[str]:
-    """The columns that a table was begun with; the file is left at its end."""
-    file.seek(0)
-    header = next(csv.reader([file.readline().decode("utf-8", errors="replace")]))
-    file.seek(0, os.SEEK_END)
-    return header
-
-
-def _whole_lines_end(file: io.BufferedRandom, end: int) -> int:
-    """Position behind the last newline: lines hold none of their own, see ``_one_line``."""
-    position = end
-    while position > 0:
-        start = max(0, position - 4096)
-        file.seek(start)
-        found = file.read(position - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        position = start
-    return 0
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line numbers (from 1) and rows of a table, without a torn last line."""
-    try:
-        text = path.read_bytes().decode("utf-8", errors="replace")
-    except OSError as error:
-        raise UserError(f"run: {path} cannot be read: {error.strerror}") from None
-    lines = text.split("\n")[:-1]
-    yield from enumerate(csv.DictReader(lines), start=2)
-
-
-def _parsed(path: Path, line: int, row: dict[str, str], parse):
-    try:
-        return parse(row)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        reason = f"column {error} is missing" if isinstance(error, KeyError) else error
-        raise UserError(f"run: {path} line {line} cannot be read: {reason}") from None
 
 
 def _one_line(text: str) -> str:

@@ -14,10 +14,10 @@ from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from chansearch.cluster import Cluster, why_died
 from chansearch.config import SchedulerConfig
 from chansearch.nets import NetworkSpec
 from chansearch.search.candidate import CurvePoint, Outcome, State
-from chansearch.search.cluster import Cluster
 from chansearch.search.spent import Spent
 from chansearch.search.worker import ENDED, train_candidate
 from chansearch.space import format_channels
@@ -238,7 +238,7 @@ class _Ears(_Unpickled, tune.Callback):
         _forget_metrics(trial)
 
     def on_trial_error(self, iteration, trials, trial, **info) -> None:
-        self._director.on_end(_job(trial), self._outcome(trial, State.FAILED, _reason(trial)))
+        self._director.on_end(_job(trial), self._outcome(trial, State.FAILED, why_died(trial.get_error())))
         _forget_metrics(trial)
 
     def _outcome(self, trial, state: State, reason: str) -> Outcome:
@@ -273,12 +273,3 @@ def _forget_metrics(trial) -> None:
     """Tune keeps every trial; two thirds of what one takes are running means that nobody reads."""
     trial.metric_analysis.clear()
     trial.metric_n_steps.clear()
-
-
-def _reason(trial) -> str:
-    """Why Tune gave a trial up, in one line; running out of memory goes by that name."""
-    error = trial.get_error()
-    text = str(error or "unknown")
-    if "OutOfMemory" in type(error).__name__ or "memory" in text.lower():
-        return f"worker out of memory: {text.splitlines()[0]}"
-    return f"worker died: {text.splitlines()[0]}"

@@ -8,16 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from chansearch.cluster import stoppable
+from chansearch.cluster import connected, stoppable
 from chansearch.config import UNGUIDED_SAMPLERS, SearchConfig, compose, from_plain
 from chansearch.errors import Interrupted, UserError
 from chansearch.files import check_disk, time_stamp
+from chansearch.probe import Probes
 from chansearch.search.candidate import CurvePoint, Outcome, Record
 from chansearch.search.contenders import FIRST_SEED, Further, joined, left
 from chansearch.search.latency import LatencyBound
 from chansearch.search.plan import Plan, make_plan
 from chansearch.search.prescreen import Prescreen
-from chansearch.search.probe import Probes
+from chansearch.search.probe import session_time
 from chansearch.search.propose import Proposal, Proposer, SpaceExhausted, check_reachable
 from chansearch.search.rundir import RunDirectory
 from chansearch.search.sessions import SessionLog
@@ -31,7 +32,9 @@ _TRIES = 16
 def check(config: SearchConfig) -> Plan:
     """Everything that can be wrong before any data is read or any worker starts; raises ``UserError``."""
     make_plan(config, classes=2)  # the cheap checks first: counting a folder's classes imports torch
-    plan = make_plan(config, class_count(config))
+    from chansearch.train.estimate import class_count
+
+    plan = make_plan(config, class_count(config.data))
     check_reachable(plan.problem, config.search.seed)
     if plan.limit is not None:
         plan.limit.check()
@@ -39,17 +42,6 @@ def check(config: SearchConfig) -> Plan:
 
     check_data(config.data, plan.skeleton.input_size, plan.skeleton.in_channels)
     return plan
-
-
-def class_count(config: SearchConfig) -> int:
-    """Classes of the data, without reading an image."""
-    if config.data.name == "cifar100":
-        return 100
-    if config.data.name == "folder":
-        from chansearch.train.folder import list_images
-
-        return len(list_images(config.data.root, "data.root").classes)
-    return 10
 
 
 def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
@@ -73,7 +65,7 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
         with connected_for(plan, dataset) as cluster:
             with Probes(cluster, config.train) as probes:
                 _print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
-                session = probes.session_time()
+                session = session_time(probes)
             facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
             run = RunDirectory.create(path, dataclasses.asdict(config) | {"provenance": facts})
             print(f"run: {run.path}", flush=True)
@@ -107,7 +99,7 @@ def resume(run: RunDirectory) -> RunDirectory:
             print(f"run: {run.path}: {len(records)} candidates kept, {to_go}", flush=True)
             director = _Session(plan, run, dataset, records, bound)
             with Probes(cluster, config.train) as probes:
-                session = probes.session_time()
+                session = session_time(probes)
             director.run(cluster, session, began)
     return run
 
@@ -281,8 +273,7 @@ class _Session:
 @contextmanager
 def connected_for(plan: Plan, dataset=None) -> Iterator:
     """The cluster of a plan; ``dataset`` is what will be trained on, None for a rehearsal without images."""
-    from chansearch.search.cluster import connected
-    from chansearch.search.estimate import trial_bytes
+    from chansearch.train.estimate import trial_bytes
 
     widest = max(proposal.candidate.activations for proposal in _first_proposals(plan, 10))
     needed = trial_bytes(widest, plan.config.train.batch_size)
@@ -324,12 +315,10 @@ def _load(plan: Plan):
 
 def load_same(plan: Plan, held: dict):
     """The data of a run; raises ``UserError`` when its images are not those the run began with."""
+    from chansearch.train.data import check_fingerprint
+
     dataset = _load(plan)
-    known = (held.get("provenance") or {}).get("data_fingerprint")
-    if known != dataset.fingerprint:
-        raise UserError(
-            f"data: the images are not those the run began with (fingerprint {dataset.fingerprint}, was {known})"
-        )
+    check_fingerprint(dataset, held)
     return dataset
 
 
@@ -339,7 +328,7 @@ def _default_name(config: SearchConfig) -> str:
 
 def _rehearse(plan: Plan, bound: LatencyBound | None) -> None:
     """The first ten candidates and the estimate, from random images of the right size."""
-    from chansearch.search.estimate import expected_images
+    from chansearch.train.estimate import expected_images
 
     config = plan.config
     proposals = _first_proposals(plan, 10, bound, Prescreen.of(config.sampler, plan.skeleton))
@@ -382,12 +371,13 @@ def _first_proposals(
 
 def _print_estimate(plan: Plan, cluster, probes: Probes, train_images: int, val_images: int) -> None:
     """A few steps, on as many workers at once as the search will use."""
-    from chansearch.search.estimate import Work, describe, expected_images, slowest
+    from chansearch.search.estimate import Work, describe
+    from chansearch.train.estimate import expected_images, slowest
 
     config = plan.config
     first = sorted((p.candidate for p in _first_proposals(plan, 10)), key=lambda candidate: candidate.macs)
     typical = first[len(first) // 2].channels
-    steps = probes.step_times(plan.skeleton, typical)
+    steps = probes.step_times(plan.skeleton.with_channels(typical))
     contenders = config.scheduler.contenders if config.scheduler.name == "contenders" else None
     work = Work(train_images, val_images, config.train.epochs, config.train.seeds, config.search.candidates, contenders)
     laptop = compose(["fidelity=laptop"])

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-import traceback
 from collections.abc import Iterator
 
 from chansearch.nets import NetworkSpec, build
 from chansearch.train.config import TrainConfig
-from chansearch.train.results import Diverged, MatrixRate, StepTime
+from chansearch.train.results import MatrixRate, reason_of
 
 # Why a training ended, under this key of its last report; absent when the scheduler stopped it.
 ENDED = "ended"
@@ -86,25 +85,8 @@ def reports(
         measuring = time.perf_counter() - start
         spent = {name: report[name] + measuring for name in ("seconds", "eval_seconds")}
         yield report | spent | measured | {ENDED: ended}
-    except Diverged as error:
-        yield report | {ENDED: "failed", "reason": str(error)}
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        reason = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-        yield report | {ENDED: "failed", "reason": reason}
-
-
-def measure(skeleton: NetworkSpec, channels: tuple[int, ...], recipe: TrainConfig, threads: int) -> StepTime:
-    """Images a second of training and of measuring in this worker."""
-    import torch
-
-    from chansearch.train.engine import measure_step
-
-    torch.set_num_threads(threads)
-    spec = skeleton.with_channels(channels)
-    return measure_step(
-        functools.partial(build, spec), recipe, spec.input_size, spec.in_channels, spec.classes, steps=3
-    )
+        yield report | {ENDED: "failed", "reason": reason_of(error)}
 
 
 def measure_rate(recipe: TrainConfig, threads: int) -> MatrixRate:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from chansearch.nets.spec import ACTIVATIONS
 from chansearch.report import canvas
-from chansearch.studies.published import SMOOTH
-from chansearch.studies.rank_findings import ACTIVATION_NAMES, LAYER_NAMES, Point
+from chansearch.studies.published import ACTIVATION_NAMES, SMOOTH
+from chansearch.studies.rank_findings import LAYER_NAMES, Point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

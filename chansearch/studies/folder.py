@@ -1,7 +1,7 @@
 """What a study leaves: a folder with its data, its figure and its findings, every file name here alone.
 
 ``config.yaml`` (what was asked, with versions and machine), ``data.csv``, ``figure.png`` and ``figure.svg``,
-``findings.md``.
+``findings.md``; in a study that trains also ``trainings.csv``, which a resume reads.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import yaml
 
 from chansearch.errors import UserError
-from chansearch.files import check_writable, csv_text, time_stamp, write_aside
+from chansearch.files import check_writable, csv_text, read_mapping, time_stamp, write_aside
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_CONFIG = "config.yaml"
 _WIDTH = 120  # columns of the paragraph in a terminal
 
 
@@ -76,15 +77,34 @@ def write_study(folder: Path, asked: Mapping, study: Study) -> str:
 
     ``asked``: the settings, in plain YAML types.
     """
+    begin_study(folder, asked)
+    return finish_study(folder, study)
+
+
+def begin_study(folder: Path, asked: Mapping, **facts: object) -> None:
+    """Make the folder with its ``config.yaml``: ``asked``, and ``facts`` beside versions and machine."""
     from chansearch.provenance import provenance
-    from chansearch.report import canvas  # SciPy comes with it
 
     folder.mkdir(parents=True)
+    config = {**asked, "provenance": provenance(**facts)}
+    write_aside(folder / _CONFIG, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+
+def read_begun(folder: Path) -> dict:
+    """What ``begin_study`` wrote, in plain YAML types; raises ``UserError`` where there is none."""
+    if not (folder / _CONFIG).is_file():
+        raise UserError(f"--resume: {str(folder)!r} is no study's folder; one holds {_CONFIG}")
+    return read_mapping(folder / _CONFIG, f"--resume: {folder / _CONFIG}")
+
+
+def finish_study(folder: Path, study: Study) -> str:
+    """Write what was found into a folder that was begun, over what an earlier end wrote; gives what ``write_study``
+    does."""
+    from chansearch.report import canvas  # SciPy comes with it
+
     rendered = canvas.render(study.figure)
     paragraph = study.paragraph()
-    config = {**asked, "provenance": provenance()}
     for name, content in (
-        ("config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True)),
         ("data.csv", csv_text(study.columns, study.rows)),
         ("figure.png", rendered.png),
         ("figure.svg", rendered.svg),

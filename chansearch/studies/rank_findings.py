@@ -9,7 +9,7 @@ import numpy as np
 
 from chansearch.nets.spec import ACTIVATIONS
 from chansearch.studies.folder import Finding
-from chansearch.studies.published import RANK_READINGS, RELU_LIKE, SMOOTH, RankReading
+from chansearch.studies.published import ACTIVATION_NAMES, RANK_READINGS, RELU_LIKE, SMOOTH, RankReading
 from chansearch.studies.rank import Ranks
 from chansearch.studies.rank_plan import LAYERS, TENTHS, RankPlan
 
@@ -25,9 +25,6 @@ LAYER_NAMES = dict(
         ),
         strict=True,
     )
-)
-ACTIVATION_NAMES = dict(
-    zip(ACTIVATIONS, ("Linear", "ReLU6", "ReLU", "LeakyReLU", "ELU", "SoftPlus", "Hard-Swish", "SiLU"), strict=True)
 )
 _PLAIN = ("conv1x1", "conv3x3")
 _FALL = 0.01  # between neighbouring ratios: what still counts as rising, above the noise of 1,000 networks

@@ -3,6 +3,7 @@
 N images, C channels, H × W pixels.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from chansearch.train.digits import load_digits, require_sklearn
 from chansearch.train.folder import Listing, list_images, load_images
 from chansearch.train.splits import cut, subset
 
-__all__ = ["Augmentation", "Dataset", "Split", "channel_statistics", "check", "load"]
+__all__ = ["Augmentation", "Dataset", "Split", "channel_statistics", "check", "check_fingerprint", "load"]
 
 _CHUNK = 4096  # images worked on at a time, so that temporaries stay small beside the set
 
@@ -78,6 +79,15 @@ def load(config: DataConfig, input_size: int, in_channels: int, progress: bool =
             flip=config.augment == "crop_flip",
         ),
     )
+
+
+def check_fingerprint(dataset: Dataset, held: Mapping) -> None:
+    """Raises ``UserError`` where ``held``, a run's ``config.yaml``, was begun with other images."""
+    known = (held.get("provenance") or {}).get("data_fingerprint")
+    if known != dataset.fingerprint:
+        raise UserError(
+            f"data: the images are not those the run began with (fingerprint {dataset.fingerprint}, was {known})"
+        )
 
 
 def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

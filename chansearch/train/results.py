@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import traceback
 from dataclasses import dataclass
 
 
@@ -65,6 +66,14 @@ class Diverged(Exception):
 
     def __str__(self) -> str:
         return f"seed {self.seed} diverged in epoch {self.epoch}: {self.reason}"
+
+
+def reason_of(error: Exception) -> str:
+    """Why a training failed, for its record: what it was, and where."""
+    if isinstance(error, Diverged):
+        return str(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
 
 
 class EarlyStopping:

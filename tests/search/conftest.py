@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chansearch.search.rundir import RunDirectory
-from tests.search.live import TINY, Process, RayCluster
+from tests.search.live import TINY, Process
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,6 @@ class Finished:
     out: str
     err: str
     dashboard: bytes  # what its address answered
-
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory):
-    """The setting that joins a Ray which is there for the whole session."""
-    started = RayCluster(tmp_path_factory.mktemp("cluster"))
-    yield f"cluster.address={started.address}"
-    started.kill_tree()
 
 
 @pytest.fixture(scope="session")

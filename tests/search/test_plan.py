@@ -7,15 +7,17 @@ import types
 import pytest
 from rich.console import Console
 
+from chansearch.cluster import _measured
 from chansearch.config import ClusterConfig, compose
+from chansearch.durations import format_seconds
 from chansearch.errors import UserError
 from chansearch.provenance import provenance
 from chansearch.search.candidate import CurvePoint, Draws, State
-from chansearch.search.cluster import _measured
-from chansearch.search.estimate import Work, describe, expected_images, format_seconds, slowest, trial_bytes
+from chansearch.search.estimate import Work, describe
 from chansearch.search.plan import make_plan
 from chansearch.search.progress import Progress
 from chansearch.train.config import DataConfig
+from chansearch.train.estimate import expected_images, slowest, trial_bytes
 from chansearch.train.results import StepTime
 from tests.search.problems import failed, first, problem, scored, stopped
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from chansearch.cluster import connected
 from chansearch.config import ClusterConfig
-from chansearch.search.cluster import connected
 from tests.train.conftest import random_dataset
 
 pytestmark = pytest.mark.slow
