@@ -139,7 +139,8 @@ def _score_all(plan: Plan, trained: Trained, options: Options, probe, say: Calla
     values: dict[str, list[float]] = {name: [] for name in options.proxies}
     seconds = dict.fromkeys(options.proxies, 0.0)
     for number, record in enumerate(trained.records, start=1):
-        say(f"scoring candidate {number} of {len(trained.records)}")
+        if number % 8 == 1:  # where it is no terminal each is a line
+            say(f"scoring candidate {number} of {len(trained.records)}")
         spec = plan.skeleton.with_channels(record.candidate.channels)
         for name in options.proxies:
             start = time.perf_counter()

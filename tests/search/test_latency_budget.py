@@ -205,7 +205,8 @@ class TestReport:
         constraint = {"name": "demo", "latency_ms": 55.0, "latency": {"engine": "eager", "threads": 1}}
         run = RunDirectory.create(tmp_path / "run", {"constraint": constraint, "search": {"candidates": 12}})
         for number, proposal in enumerate(take(proposer(bound()), 12)):
-            outcome = Outcome(State.FINISHED, (0, 1), (50.0 + number,) * 2, (50.0,) * 2, 2, Spent(1.0, 10, 0.1, 1.2))
+            spent = Spent(1.0, 10, 0.1, 1.2)
+            outcome = Outcome(State.FINISHED, (0, 1), (50.0 + number,) * 2, (50.0,) * 2, epochs=2, spent=spent)
             run.append_record(Record(proposal.candidate, outcome))
         return run
 

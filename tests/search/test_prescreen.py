@@ -5,7 +5,6 @@ import re
 import pytest
 
 from chansearch.cli import main
-from chansearch.config import compose
 from chansearch.nets.spec import NetworkSpec
 from chansearch.proxies import score as scoring
 from chansearch.proxies.probe import Probe
@@ -16,7 +15,6 @@ from chansearch.search import propose, study
 from chansearch.search.candidate import Draws, Origin
 from chansearch.search.prescreen import Prescreen
 from chansearch.search.propose import Proposer
-from chansearch.search.session import check, start
 from tests.search.live import TINY, go_on, rows, search
 from tests.search.problems import first, problem, scored, take, take_all
 
@@ -158,8 +156,3 @@ class TestSearch:
         asked = take(Proposer(demo, "random", 0, startup=2, prescreen=prescreened(demo, "synflow", 3)), 3)
         assert run.records()[:2] == records
         assert run.records()[2].candidate == asked[2].candidate
-
-    def test_a_dry_run_shows_the_same_candidates(self, found, cluster, capsys):
-        first = found.run.records()[0].candidate
-        start(check(compose([*TINY, *self.ASKED, cluster])), dry_run=True)
-        assert f"  0: {'-'.join(map(str, first.channels))}  params" in capsys.readouterr().out
