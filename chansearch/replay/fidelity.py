@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chansearch.replay.measures import COVERAGE, Interval
 from chansearch.replay.population import Population
-from chansearch.report.correlation import kendall, pearson, resample_weights, spearman
+from chansearch.report.correlation import Interval, interval, kendall, pearson, resample_weights, spearman
 
 Coefficient = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -52,7 +51,7 @@ def agreements(population: Population) -> tuple[Agreement, ...]:
         Agreement(
             epoch,
             what,
-            *(_interval(_mean(coefficient, pairs, weights)) for coefficient in (spearman, kendall)),
+            *(interval(_mean(coefficient, pairs, weights)) for coefficient in (spearman, kendall)),
         )
         for epoch in range(1, population.epochs + 1)
         for what, pairs in _compared(population, epoch).items()
@@ -75,12 +74,12 @@ def reliability(population: Population) -> Reliability:
     """Of the population's last epoch."""
     weights = resample_weights(population.candidates)
     last = population.val_top1[:, :, -1]
-    val_test = _interval(pearson(last.mean(axis=1), population.test_top1.mean(axis=1), weights))
+    val_test = interval(pearson(last.mean(axis=1), population.test_top1.mean(axis=1), weights))
     if population.seeds == 1:
         return Reliability(None, None, None, val_test)
     pairs = [(last[:, i], last[:, j]) for i in range(population.seeds) for j in range(i)]
     one, every = intraclass(last, weights)
-    return Reliability(_interval(_mean(pearson, pairs, weights)), _interval(one), _interval(every), val_test)
+    return Reliability(interval(_mean(pearson, pairs, weights)), interval(one), interval(every), val_test)
 
 
 def intraclass(scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -104,10 +103,3 @@ def intraclass(scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.
 
 def _mean(coefficient: Coefficient, pairs: list[tuple[np.ndarray, np.ndarray]], weights: np.ndarray) -> np.ndarray:
     return np.mean([coefficient(x, y, weights) for x, y in pairs], axis=0)
-
-
-def _interval(values: np.ndarray) -> Interval:
-    """Of a coefficient on the table itself, which comes first, and on its resamples."""
-    tail = 50 * (1 - COVERAGE)
-    low, high = np.percentile(values[1:], [tail, 100 - tail])
-    return Interval(float(values[0]), float(low), float(high))

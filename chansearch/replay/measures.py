@@ -12,19 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from chansearch.replay.play import Draw, Replay
+from chansearch.report.correlation import Interval
+from chansearch.report.distribution import COVERAGE
 
 RESAMPLES = 2000
-COVERAGE = 0.95
 _SEED = 0  # of the resampling: the same replays give the same interval
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value with its bootstrap percentile interval over replays; ``inf`` where more than half were never there."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,8 @@ class Found:
 class Measures:
     """What a strategy does on average. Factors are the paper's seed-epochs over its own, on the same draws.
 
-    ``until_held`` is a median, the rest are means. ``decile_loss``: its winner's decile minus the paper's, draw by
+    ``until_held`` is a median, ``inf`` where more than half were never there; the rest are means. Intervals are over
+    replays. ``decile_loss``: its winner's decile minus the paper's, draw by
     draw; 0 or less is no loss. ``never_held``: share of replays.
     """
 

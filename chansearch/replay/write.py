@@ -10,8 +10,8 @@ from chansearch.errors import UserError
 from chansearch.files import csv_text, write_aside
 from chansearch.replay import terminal
 from chansearch.replay.figures import draw_epochs, draw_replay
-from chansearch.replay.measures import Interval
 from chansearch.replay.session import Options, Replayed, replay_run
+from chansearch.report.correlation import Interval
 from chansearch.report.terminal import files_text
 from chansearch.report.write import write_figures
 from chansearch.search.rundir import RunDirectory

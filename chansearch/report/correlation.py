@@ -6,10 +6,34 @@ coefficients are matrix products: repeated candidates are ties, as they would be
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+
+from chansearch.report.distribution import COVERAGE
 
 RESAMPLES = 1000
 _SEED = 0  # of the resampling: the same table gives the same interval
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its bootstrap percentile interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def text(self) -> str:
+        """``0.41 [-0.12, 0.83]``."""
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def interval(values: np.ndarray) -> Interval:
+    """Of a coefficient on the table itself, which comes first in ``values`` (1 + B,), and on its resamples."""
+    tail = 50 * (1 - COVERAGE)
+    low, high = np.percentile(values[1:], [tail, 100 - tail])
+    return Interval(float(values[0]), float(low), float(high))
 
 
 def resample_weights(candidates: int) -> np.ndarray:
