@@ -11,7 +11,7 @@ import numpy as np
 from chansearch.errors import UserError
 from chansearch.nets.files import resolve_network
 from chansearch.report import canvas
-from chansearch.report.correlation import interval, resample_weights, spearman
+from chansearch.report.correlation import RankCorrelation
 from chansearch.report.plain import printable
 from chansearch.report.published import published_network
 from chansearch.search.candidate import ranked
@@ -141,7 +141,7 @@ def findings(shown: Sequence[Layout]) -> list[Finding]:
     order = sorted(table, key=lambda layout: layout.r2)
     widths = [layout.widths for layout in table]
     repeats = np.mean([len(layout.channels) / layout.widths for layout in table])
-    rho = interval(spearman(r2, np.array([layout.top1 for layout in table]), resample_weights(len(table))))
+    correlation = RankCorrelation.of(r2, np.array([layout.top1 for layout in table]))
     return [
         Finding(
             "Published networks share one convention, stages of repeated channels",
@@ -172,7 +172,7 @@ def findings(shown: Sequence[Layout]) -> list[Finding]:
         ),
         Finding(
             "Among the ten the more linear are the more accurate",
-            f"Spearman's ρ of R² and top-1 {rho.text()}, 95 % bootstrap interval; ten networks, trained in different "
+            f"R² and top-1: {correlation.text()}, 95 % bootstrap intervals; ten networks, trained in different "
             "ways, prove nothing",
         ),
     ]
