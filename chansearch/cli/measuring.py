@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chansearch.cli.settings import progress
 from chansearch.errors import UserError
 from chansearch.ranges import at_least
 
@@ -60,7 +58,8 @@ def _latency(given: argparse.Namespace) -> int:
 
         models += [(row.model, row.input_size) for row in TABLE_5_MODELS]
     folder = _output_folder(given.output)
-    from chansearch.cost.subjects import check_name, open_subject
+    from chansearch.cost.subjects import open_subject
+    from chansearch.nets.named import check_name
 
     for name, _ in models:
         check_name(name)
@@ -68,7 +67,7 @@ def _latency(given: argparse.Namespace) -> int:
     from chansearch.cost.latency import measure
     from chansearch.report.latency import latency_row, latency_table, skipped_lines, write_latency
 
-    with _progress() as show:
+    with progress("latency") as show:
         show("opening the networks")
         subjects = [open_subject(name, input_size) for name, input_size in dict.fromkeys(models)]
         latencies = measure(subjects, settings, given.rounds, given.seed, show)
@@ -140,16 +139,3 @@ def _output_folder(output: str | None) -> Path:
         raise UserError(f"--output: {folder} holds a {CSV_FILE} already; choose another folder")
     check_writable("--output", folder)
     return folder
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Says on standard error what is being done: in one place on a terminal, a line each elsewhere."""
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        yield lambda text: print(text, file=sys.stderr, flush=True)
-        return
-    with console.status("latency") as status:
-        yield status.update
