@@ -26,7 +26,7 @@ coverage: $(VENV)/.test
 # An hour, beside nothing else; each alone is `python -m benchmarks NAME`. Those of trainings, resume and workers, need
 # a folder of images: `python -m benchmarks resume --images DIR`.
 bench: $(VENV)/.bench
-	for name in family counting feasible step training startup scaling replay latency meter; do $(BIN)/python -m benchmarks $$name || exit; done
+	for name in family counting feasible step training startup scaling replay latency meter rank; do $(BIN)/python -m benchmarks $$name || exit; done
 
 $(VENV)/.%: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

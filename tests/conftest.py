@@ -14,13 +14,13 @@ settings.register_profile("dev", deadline=None, database=None)
 settings.register_profile("ci", deadline=None, database=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
-# Those that search and train under Ray, whose workers want the cores.
-_WITH_RAY = ("search/", "transfer/test_launch.py", "test_examples.py")
+# Those that search and train under Ray and stop, or are stopped, at a time of their own.
+_WITH_RAY = ("search/", "transfer/test_launch.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests pytest-xdist keeps in one process: a file's, for their fixtures are the file's, and all that train
-    under Ray, for two of them at a time would take each other's cores and stop where they were not to."""
+    """Which tests pytest-xdist keeps in one process: a file's, for their fixtures are the file's, and all that are cut
+    off under Ray, for two of them at a time would take each other's cores and stop where they were not to."""
     for item in items:
         path = item.path.relative_to(Path(__file__).parent).as_posix()
         item.add_marker(pytest.mark.xdist_group("ray" if path.startswith(_WITH_RAY) else path))

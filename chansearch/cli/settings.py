@@ -1,11 +1,9 @@
-"""What commands share: the options, groups and configuration of KEY=VALUE settings, and a line of progress."""
+"""What commands that take KEY=VALUE settings share: their options, the list of groups, the composed configuration."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,16 +34,3 @@ def print_configs(configs: Sequence) -> None:
 
     for config in configs:
         print(yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, allow_unicode=True), end="")
-
-
-@contextlib.contextmanager
-def progress(title: str) -> Iterator[Callable[[str], None]]:
-    """Says on standard error what is being done: in one place on a terminal, a line each elsewhere."""
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        yield lambda text: print(text, file=sys.stderr, flush=True)
-        return
-    with console.status(title) as status:
-        yield status.update

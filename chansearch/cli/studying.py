@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 
-from chansearch.cli.settings import list_groups, progress
 from chansearch.errors import UserError
-from chansearch.ranges import at_least
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -19,8 +16,82 @@ def add(commands: argparse._SubParsersAction) -> None:
         "beside the measured ones.",
     )
     studies = study.add_subparsers(dest="study", required=True, metavar="NAME")
+    _add_rank(studies)
     _add_conventions(studies)
     _add_spectrum(studies)
+
+
+def _add_output(study: argparse.ArgumentParser) -> None:
+    study.add_argument("--output", metavar="DIR", help="default: results/study-NAME-TIME")
+
+
+def _add_rank(studies: argparse._SubParsersAction) -> None:
+    rank = studies.add_parser(
+        "rank",
+        help="Figure 1: the rank of four layers under eight nonlinearities",
+        description="The rank of the output features of random layers against d_in/d_out, as in the paper's Figure 1.",
+    )
+    rank.add_argument("--networks", type=int, default=1000, metavar="N", help="of each point (default: 1000)")
+    rank.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    rank.add_argument("--workers", type=int, metavar="N", help="points at a time (default: as many as CPUs)")
+    rank.add_argument("--layers", metavar="NAME[,NAME]", help="conv1x1,conv3x3,bottleneck,bottleneck_dw (default: all)")
+    rank.add_argument("--activations", metavar="NAME[,NAME]", help="identity,relu6,… (default: all eight)")
+    rank.add_argument("--d-out", default="10-50", metavar="LOW-HIGH", help="output widths (default: 10-50)")
+    rank.add_argument("--expansion", type=int, default=6, metavar="N", help="of the bottlenecks (default: 6)")
+    rank.add_argument(
+        "--batch-norm",
+        default="fresh",
+        metavar="fresh|batch",
+        help="fresh: evaluation mode before training (default); batch: the feature's own statistics",
+    )
+    rank.add_argument("--map", type=int, default=1, metavar="PIXELS", help="side of the maps (default: 1)")
+    _add_output(rank)
+    rank.set_defaults(run=_rank)
+
+
+def _rank(given: argparse.Namespace) -> int:
+    import dataclasses
+
+    from chansearch.cli.measuring import progress
+    from chansearch.ranges import at_least
+    from chansearch.studies.rank_plan import RankPlan
+
+    plan = RankPlan(
+        layers=_names(given.layers, RankPlan.layers),
+        activations=_names(given.activations, RankPlan.activations),
+        networks=given.networks,
+        seed=given.seed,
+        d_out=_range("--d-out", given.d_out),
+        expansion=given.expansion,
+        batch_norm=given.batch_norm,
+        map_size=given.map,
+    )
+    plan.check()
+    if given.workers is not None:
+        at_least("--workers", given.workers, 1)
+    from chansearch.studies.folder import open_folder, write_study
+
+    folder = open_folder("rank", given.output)
+    from chansearch.studies.rank_study import study_rank
+
+    with progress("rank") as say:
+        study = study_rank(plan, given.workers, say)
+    print(write_study(folder, {"rank": dataclasses.asdict(plan)}, study))
+    return 0
+
+
+def _names(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    """What stands between the commas, each once."""
+    return default if text is None else tuple(dict.fromkeys(text.split(",")))
+
+
+def _range(key: str, text: str) -> tuple[int, int]:
+    """``10-50`` as two numbers, ``10`` as 10 to 10."""
+    low, sign, high = text.partition("-")
+    high = high if sign else low
+    if not low.isdecimal() or not high.isdecimal():
+        raise UserError(f"{key}: {text!r}; allowed: LOW-HIGH, such as 10-50")
+    return int(low), int(high)
 
 
 def _add_conventions(studies: argparse._SubParsersAction) -> None:
@@ -50,6 +121,7 @@ def _conventions(given: argparse.Namespace) -> None:
 
 
 def _add_spectrum(studies: argparse._SubParsersAction) -> None:
+    from chansearch.cli.settings import list_groups
     from chansearch.studies.config import STUDY
 
     spectrum = studies.add_parser(
@@ -84,8 +156,12 @@ def _add_spectrum(studies: argparse._SubParsersAction) -> None:
 
 
 def _spectrum(given: argparse.Namespace) -> None:
+    import dataclasses
+
+    from chansearch.cli.measuring import progress
     from chansearch.config import compose
     from chansearch.nets.named import check_name
+    from chansearch.ranges import at_least
     from chansearch.studies.config import STUDY
     from chansearch.studies.folder import open_folder, write_study
     from chansearch.studies.published import SPECTRUM_BELOW
@@ -121,7 +197,3 @@ def _weights(words: list[str], models: list[str]) -> dict[str, str]:
             raise UserError(f"--weights: {model!r} is none of the networks asked for, {', '.join(models)}")
         found[model] = file
     return found
-
-
-def _add_output(study: argparse.ArgumentParser) -> None:
-    study.add_argument("--output", metavar="DIR", help="default: results/study-NAME-TIME")

@@ -26,6 +26,11 @@ _ACTIVATIONS = {
 }
 
 
+def make_activation(name: str) -> nn.Module:
+    """A module for one of ``ACTIVATIONS``; most work in place."""
+    return _ACTIVATIONS[name]()
+
+
 class ConvBnAct(nn.Module):
     """Convolution without bias, BatchNorm, activation."""
 
@@ -35,7 +40,7 @@ class ConvBnAct(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(c_out)
-        self.act = _ACTIVATIONS[activation]()
+        self.act = make_activation(activation)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.act(self.bn(self.conv(x)))
@@ -83,7 +88,7 @@ class InvertedBottleneck(nn.Module):
         self.conv_exp = ConvBnAct(c_in, hidden, 1, spec.activation) if spec.expansions[block - 1] > 1 else None
         self.conv_dw = ConvBnAct(hidden, hidden, 3, stride=spec.strides[block - 1], groups=hidden)
         self.se = SqueezeExcite(hidden, spec.se_width(hidden)) if spec.has_se(block) else None
-        self.act_dw = _ACTIVATIONS[spec.depthwise_activation]()
+        self.act_dw = make_activation(spec.depthwise_activation)
         self.conv_pwl = ConvBnAct(hidden, c_out, 1, spec.projection_activation)
         probability = spec.drop_probability(block)
         self.drop_path = DropPath(probability) if probability else None
@@ -118,7 +123,7 @@ class LinearBnAct(nn.Module):
         super().__init__()
         self.fc = nn.Linear(c_in, c_out)
         self.bn = nn.BatchNorm1d(c_out)
-        self.act = _ACTIVATIONS[activation]()
+        self.act = make_activation(activation)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.act(self.bn(self.fc(x)))

@@ -16,7 +16,6 @@ import yaml
 
 from chansearch.errors import UserError
 from chansearch.files import check_writable, csv_text, time_stamp, write_aside
-from chansearch.report import canvas
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,6 +77,7 @@ def write_study(folder: Path, asked: Mapping, study: Study) -> str:
     ``asked``: the settings, in plain YAML types.
     """
     from chansearch.provenance import provenance
+    from chansearch.report import canvas  # SciPy comes with it
 
     folder.mkdir(parents=True)
     rendered = canvas.render(study.figure)
