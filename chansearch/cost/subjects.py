@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chansearch.errors import UserError
-from chansearch.nets.named import open_named
+from chansearch.nets.named import open_named, told_what_it_takes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,9 +32,6 @@ def open_subject(name: str, input_size: int | None = None) -> Subject:
 
     found = open_named(name, input_size)
     shape = found.image_shape
-    try:
+    with told_what_it_takes(name, shape):
         counts = torch_counts(found.network, shape)
-    except (RuntimeError, ValueError, AssertionError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{name}: does not take images of {shape[1]}x{shape[2]} pixels: {reason}") from None
     return Subject(name, found.network, shape, counts["params"], counts["macs"])

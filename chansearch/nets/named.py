@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +76,16 @@ def open_named(
     if weights is not None:
         raise UserError(f"--weights: {name} is a network of timm's; files are for presets and YAML files")
     return _timms(name, input_size, classes, pretrained)
+
+
+@contextlib.contextmanager
+def told_what_it_takes(name: str, image_shape: tuple[int, int, int]) -> Iterator[None]:
+    """Around a first forward pass: raises ``UserError`` where the network does not take images (C, H, W)."""
+    try:
+        yield
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{name}: does not take images of {image_shape[1]}x{image_shape[2]} pixels: {reason}") from None
 
 
 def _ours(name: str, input_size: int | None, classes: int | None, pretrained: bool, weights: str | None) -> Named:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from chansearch.errors import UserError
 from chansearch.nets.features import Spectrum, final_features
-from chansearch.nets.named import Named, open_named
+from chansearch.nets.named import Named, open_named, told_what_it_takes
 from chansearch.nets.preprocessing import Preprocessing
 from chansearch.report import canvas
 from chansearch.report.plain import printable
@@ -28,7 +29,7 @@ from chansearch.train.config import DataConfig, TrainConfig
 from chansearch.train.data import load
 from chansearch.train.dataset import Dataset
 from chansearch.train.device import resolve_device
-from chansearch.train.engine import GroupTrainer
+from chansearch.train.engine import Diverged, GroupTrainer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -139,6 +140,9 @@ def _open(name: str, options: Options) -> Named:
         network = open_named(name, options.input_size, weights=file)
         if options.pretrained and not network.trained:
             network = open_named(name, options.input_size, pretrained=True)
+    with told_what_it_takes(name, network.image_shape):
+        if final_features(network.network, [torch.zeros(1, *network.image_shape)]).ndim != 2:
+            raise ValueError("its classifier takes no vector an image")
     return network
 
 
@@ -158,7 +162,10 @@ def _measure(network: Named, dataset: Dataset, config: TrainConfig, options: Opt
     normalise = Normalise(tuple(mean), tuple(std), device)
     images, size = torch.from_numpy(dataset.val.images), config.eval_batch_size
     batches = (normalise(images[start : start + size].to(device)) for start in range(0, len(images), size))
-    spectrum = Spectrum.of(final_features(network.network.to(device), batches))
+    features = final_features(network.network.to(device), batches)
+    if not features.isfinite().all():
+        raise UserError(f"{network.name}: its final feature is not finite; other weights are needed")
+    spectrum = Spectrum.of(features)
     weights = _RANDOM if not network.trained else "published weights" if options.pretrained else "its own weights"
     return Measured(printable(network.name), weights, network.image_shape[1], spectrum)
 
@@ -169,9 +176,12 @@ def _train(network: Named, dataset: Dataset, config: TrainConfig, show: Callable
 
     trainer = GroupTrainer(make, dataset, config, (_SEED,))
     epochs, top1 = 0, 0.0
-    for result in trainer:
-        epochs, top1 = result.epoch, result.mean_val_top1
-        show(f"{network.name}: epoch {epochs} of {config.epochs}, val top-1 {top1:.2f} %")
+    try:
+        for result in trainer:
+            epochs, top1 = result.epoch, result.mean_val_top1
+            show(f"{network.name}: epoch {epochs} of {config.epochs}, val top-1 {top1:.2f} %")
+    except Diverged as error:
+        raise UserError(f"train.lr: {config.lr}; {network.name}: {error}; allowed: a smaller one") from None
     [spectrum] = trainer.feature_spectra()
     weights = f"trained {epochs} epoch{'s' if epochs > 1 else ''}"
     return Measured(printable(network.name), weights, network.image_shape[1], spectrum, top1)

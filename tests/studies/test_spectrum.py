@@ -123,6 +123,8 @@ def test_networks_without_weights_are_trained_where_that_is_asked_for(here, caps
         ),
         (["tiny.yaml", "--input-size", "0"], "--input-size: 0"),
         (["tiny.yaml", "train.epochs=0"], "train.epochs: 0"),
+        (["vit_tiny_patch16_224", "--input-size", "64", *DIGITS], "does not take images of 64x64 pixels"),
+        (["tiny.yaml", "--train", "train.lr=1e12", "train.batch_size=20", *DIGITS], "train.lr: 1000000000000.0; tiny"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(here, capsys, monkeypatch, words, said):
