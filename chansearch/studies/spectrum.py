@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 DEFAULT_MODELS = tuple(SPECTRUM_BELOW)
 COLUMNS = ("model", "weights", "input_size", "images", "channels", "index", "singular_value", "relative", "share")
 _SEED = 0  # of weights that are drawn, and of the training
+_CLEAR = 1.0  # points of share; less is a dozen singular values, and one training's chance
 _RANDOM = "random weights"
 _LOWEST = 1e-5  # left end of the axis; float32 rounds features in the seventh digit
 
@@ -188,7 +189,8 @@ def _train(network: Named, dataset: Dataset, config: TrainConfig, show: Callable
 
 
 def findings(measured: Sequence[Measured]) -> list[Finding]:
-    """The paper's claim, where both of its networks are there; open unless both are trained."""
+    """The paper's claim, where both of its networks are there; open unless both are trained, and the first where the shares are
+    nearly the same."""
     pair = [next((one for one in measured if one.model == name), None) for name in SPECTRUM_BELOW]
     if None in pair:
         return []
@@ -203,7 +205,7 @@ def findings(measured: Sequence[Measured]) -> list[Finding]:
             "largest",
             " and ".join(f"{share:.1f} %" for share in below),
             " and ".join(f"about {share} %" for share in SPECTRUM_BELOW.values()),
-            below[0] < below[1] if decided else None,
+            below[0] < below[1] if decided and abs(below[0] - below[1]) >= _CLEAR else None,
         ),
         Finding(
             f"{rexnet.model}'s singular values are the larger at every magnitude",
