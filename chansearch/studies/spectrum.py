@@ -189,7 +189,7 @@ def _train(network: Named, dataset: Dataset, config: TrainConfig, show: Callable
 
 
 def findings(measured: Sequence[Measured]) -> list[Finding]:
-    """The paper's claim, where both of its networks are there; open unless both are trained, and the first where the shares are
+    """The paper's claim, where both of its networks are there; open unless both are trained, and where the shares are
     nearly the same."""
     pair = [next((one for one in measured if one.model == name), None) for name in SPECTRUM_BELOW]
     if None in pair:
