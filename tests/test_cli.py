@@ -493,6 +493,16 @@ class TestConfigurationPrinted:
         names = [line.split()[-1] for line in out.splitlines() if line.startswith("  name: c")]
         assert [name for name in names if name in ("c1", "c2")] == ["c1", "c1", "c2", "c2"]
 
+    def test_a_multirun_ends_with_how_to_report_its_runs_together(self, here, capsys, monkeypatch):
+        """Without the trainings, which are tested elsewhere."""
+        from chansearch.search import session
+
+        made = iter([RunDirectory(Path("results/one")), RunDirectory(Path("results/two"))])
+        monkeypatch.setattr(session, "start", lambda plan, dry_run: next(made))
+        assert main(["search", "-m", "constraint=d18_30m,d18_50m", "data=digits"]) == 0
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert last == "all of them together: `chansearch report results/one results/two`"
+
     def test_settings_may_follow_options(self, capsys):
         assert main(["search", "--cfg", "job", "constraint=c2"]) == 0
         assert yaml.safe_load(capsys.readouterr().out)["constraint"]["name"] == "c2"

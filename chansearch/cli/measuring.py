@@ -60,7 +60,8 @@ def _latency(given: argparse.Namespace) -> int:
 
         models += [(row.model, row.input_size) for row in TABLE_5_MODELS]
     folder = _output_folder(given.output)
-    from chansearch.cost.subjects import check_name, open_subject
+    from chansearch.cost.subjects import open_subject
+    from chansearch.nets.named import check_name
 
     for name, _ in models:
         check_name(name)

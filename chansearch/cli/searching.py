@@ -106,10 +106,14 @@ def _search(given: argparse.Namespace) -> int:
 
     _check_names(configs)
     plans = [check(config) for config in configs]  # all of a sweep, before the first of it takes its hours
+    runs = []
     for plan in plans:
         run = start(plan, dry_run=given.dry_run)
         if run is not None:
+            runs.append(str(run.path))
             print(f"done: `chansearch report {run.path}` · `chansearch export --run {run.path} > rexnet_custom.yaml`")
+    if len(runs) > 1:
+        print(f"all of them together: `chansearch report {' '.join(runs)}`")
     return 0
 
 

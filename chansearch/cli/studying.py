@@ -18,9 +18,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     studies = study.add_subparsers(dest="study", required=True, metavar="NAME")
     _add_rank(studies)
-    _add_proxies(studies)
     for trained in training_studies.add(studies):
         _add_output(trained)
+    _add_spectrum(studies)
+    _add_conventions(studies)
+    _add_proxies(studies)
 
 
 def _add_output(study: argparse.ArgumentParser) -> None:
@@ -144,3 +146,108 @@ def _proxies(given: argparse.Namespace) -> int:
         text = study_proxies(run, options, folder, say)
     print(text)
     return 0
+
+
+def _add_conventions(studies: argparse._SubParsersAction) -> None:
+    conventions = studies.add_parser(
+        "conventions",
+        help="Table 1: channels of published networks against relative depth, and their best lines",
+        description="Channels against relative depth of the ten networks of the paper's Table 1 and ReXNet x1.0, their "
+        "best line and its R².",
+    )
+    conventions.add_argument(
+        "--network", action="append", default=[], metavar="FILE|NAME", help="a YAML file or preset; repeatable"
+    )
+    conventions.add_argument(
+        "--run", action="append", default=[], metavar="RUN", dest="runs", help="its best candidate; repeatable"
+    )
+    _add_output(conventions)
+    conventions.set_defaults(run=_conventions)
+
+
+def _conventions(given: argparse.Namespace) -> None:
+    from chansearch.studies.conventions import study_conventions
+    from chansearch.studies.folder import open_folder, write_study
+
+    folder = open_folder("conventions", given.output)
+    study = study_conventions(given.network, given.runs)
+    print(write_study(folder, {"network": given.network, "run": given.runs}, study))
+
+
+def _add_spectrum(studies: argparse._SubParsersAction) -> None:
+    from chansearch.cli.settings import list_groups
+    from chansearch.studies.config import STUDY
+
+    spectrum = studies.add_parser(
+        "spectrum",
+        help="cumulative singular values of the final feature of any networks",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Share of singular values of the final feature, relative to the largest, of any networks.",
+        epilog=list_groups(STUDY),
+    )
+    spectrum.add_argument(
+        "overrides",
+        nargs="*",
+        default=[],
+        metavar="MODEL|KEY=VALUE",
+        help="a preset, YAML file, checkpoint, training's folder or name of timm's (default: rexnet_090 and "
+        "mobilenetv2_100); groups and settings, see below",
+    )
+    given_weights = spectrum.add_mutually_exclusive_group()
+    given_weights.add_argument("--pretrained", action="store_true", help="published weights, through timm")
+    given_weights.add_argument("--train", action="store_true", help="train networks that have no weights, by train.*")
+    spectrum.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="MODEL=FILE",
+        help="weights of a preset or YAML file; repeatable",
+    )
+    spectrum.add_argument("--input-size", type=int, metavar="PIXELS", help="default: each network's own")
+    spectrum.add_argument("--config-dir", "-cd", metavar="DIR", help="a folder of your own groups")
+    _add_output(spectrum)
+    spectrum.set_defaults(run=_spectrum)
+
+
+def _spectrum(given: argparse.Namespace) -> None:
+    import dataclasses
+
+    from chansearch.cli.measuring import progress
+    from chansearch.config import compose
+    from chansearch.nets.named import check_name
+    from chansearch.ranges import at_least
+    from chansearch.studies.config import STUDY
+    from chansearch.studies.folder import open_folder, write_study
+    from chansearch.studies.published import SPECTRUM_BELOW
+    from chansearch.train.config import validate_data, validate_train
+
+    folder = open_folder("spectrum", given.output)
+    models = list(dict.fromkeys(word for word in given.overrides if "=" not in word)) or list(SPECTRUM_BELOW)
+    weights = _weights(given.weights, models)
+    if given.input_size is not None:
+        at_least("--input-size", given.input_size, 1)
+    for name in models:
+        check_name(name)
+    config = compose([word for word in given.overrides if "=" in word], given.config_dir, STUDY)
+    validate_data(config.data)
+    validate_train(config.train)
+    from chansearch.studies.spectrum import Options, study_spectrum
+
+    options = Options(tuple(models), weights, given.pretrained, given.train, given.input_size)
+    with progress("spectrum") as show:
+        study = study_spectrum(options, config, show)
+    asked = {**dataclasses.asdict(options), "models": models, **dataclasses.asdict(config)}
+    print(write_study(folder, asked, study))
+
+
+def _weights(words: list[str], models: list[str]) -> dict[str, str]:
+    """Of ``MODEL=FILE``; raises ``UserError`` for another form and for a model that is not asked for."""
+    found = {}
+    for word in words:
+        model, sign, file = word.partition("=")
+        if not sign or not file:
+            raise UserError(f"--weights: {word!r} is no MODEL=FILE")
+        if model not in models:
+            raise UserError(f"--weights: {model!r} is none of the networks asked for, {', '.join(models)}")
+        found[model] = file
+    return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from chansearch.errors import UserError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 # The presets whose weights timm has.
 PUBLISHED = (
@@ -43,6 +45,18 @@ def pretrained_weights(name: str) -> dict[str, Tensor]:
     return read_weights(cached) if cached else rename_weights(_fetched(name, repository))
 
 
+def pretrained_timm_network(name: str) -> nn.Module:
+    """A network of timm's with its published weights, timm being installed; raises ``UserError`` as above."""
+    import timm
+    from timm.models import get_pretrained_cfg
+
+    repository = getattr(get_pretrained_cfg(name), "hf_hub_id", None)
+    if repository is None:
+        raise UserError(f"--pretrained: timm has no published weights of {name}")
+    with contextlib.nullcontext() if _cached(repository) else _answering(name, repository):
+        return timm.create_model(name, pretrained=True)
+
+
 def _cached(repository: str) -> str | None:
     from huggingface_hub import try_to_load_from_cache
 
@@ -51,13 +65,20 @@ def _cached(repository: str) -> str | None:
 
 
 def _fetched(name: str, repository: str) -> dict[str, Tensor]:
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from timm.models import load_state_dict_from_hf
 
-    try:
-        # Asked once beforehand, for the hub's client tries again for minutes where there is no network.
-        get_hf_file_metadata(hf_hub_url(repository, _FILES[0]), timeout=_SECONDS)
+    with _answering(name, repository):
         return load_state_dict_from_hf(repository)
+
+
+@contextlib.contextmanager
+def _answering(name: str, repository: str) -> Iterator[None]:
+    """Asks the hub once beforehand, for its client tries again for minutes where there is no network."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    try:
+        get_hf_file_metadata(hf_hub_url(repository, _FILES[0]), timeout=_SECONDS)
+        yield
     except Exception as error:  # the hub's client, HTTP, TLS and sockets have their own, with no common ancestor
         raise UserError(
             f"--pretrained: the weights of {name} come from the Hugging Face hub ({repository}) through timm, and it "

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from chansearch.replay.play import Draw, Replay
-from chansearch.report.correlation import COVERAGE, Interval
+from chansearch.report.correlation import Interval
+from chansearch.report.distribution import COVERAGE
 
 RESAMPLES = 2000
 _SEED = 0  # of the resampling: the same replays give the same interval

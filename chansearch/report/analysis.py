@@ -6,18 +6,23 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from chansearch.report import facts
+from chansearch.report.correlation import RankCorrelation
 from chansearch.report.cost import Cost, cost_of
 from chansearch.report.curves import Curve, mean_curves
 from chansearch.report.distribution import Edf, Interval, by_origin, edf, line_r2_interval
 from chansearch.report.noise import NoiseGap, OutOfSample, SeedScores, noise_gap, out_of_sample
 from chansearch.report.plain import printable
-from chansearch.report.published import TABLE_3, PublishedConstraint
-from chansearch.report.quantities import LATENCY, MACS, PARAMS, Quantity, ranking_quantity
+from chansearch.report.published import FIGURE_4, TABLE_3, PublishedConstraint
+from chansearch.report.quantities import FEATURES, LATENCY, MACS, NUCLEAR_NORM, PARAMS, Quantity, ranking_quantity
 from chansearch.report.tenths import Tenth, TenthRow, tenths
 from chansearch.search.candidate import Draws, Origin, Record, State, ranked
 from chansearch.search.contenders import FIRST_SEED, contenders, on_first_seed
 from chansearch.search.rundir import RunDirectory
+
+_LEAST_CORRELATED = 3
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,21 @@ class Analysis:
         has_latency = any(record.candidate.latency_ms is not None for record in self.records)
         return (PARAMS, MACS, LATENCY) if has_latency else (PARAMS, MACS)
 
+    @cached_property
+    def features(self) -> tuple[Quantity, ...]:
+        """What is known of the final feature: nothing unless the run has recorded it."""
+        return FEATURES if any(NUCLEAR_NORM.of(record) is not None for record in self.compared) else ()
+
+    @cached_property
+    def nuclear_norm_correlation(self) -> RankCorrelation | None:
+        """Of the nuclear norm with the accuracy that ranks, over ``compared``; None for fewer than three that have
+        one, whose order says nothing."""
+        there = [record for record in self.compared if NUCLEAR_NORM.of(record) is not None]
+        if len(there) < _LEAST_CORRELATED:
+            return None
+        norms, top1 = ([of(record) for record in there] for of in (NUCLEAR_NORM.of, self.ranking.of))
+        return RankCorrelation.of(np.array(norms), np.array(top1))
+
     @property
     def draws(self) -> Draws:
         """All draws that led to the candidates that have ended."""
@@ -87,8 +107,8 @@ class Analysis:
 
     @property
     def published(self) -> PublishedConstraint | None:
-        """The paper's own result where the run's constraint is one of Table 3."""
-        return TABLE_3.get(facts.text(self.config, "constraint.name"))
+        """The paper's own result where the run's constraint is one of Table 3 or of Figure 4."""
+        return (TABLE_3 | FIGURE_4).get(facts.text(self.config, "constraint.name"))
 
     @cached_property
     def tenth_of(self) -> dict[int, Tenth]:

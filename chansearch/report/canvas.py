@@ -6,6 +6,7 @@ Figures are matplotlib's own objects, without pyplot and its global state; matpl
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,17 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
+def new_panels(count: int, *, a_row: int = 4, sharey: bool = False) -> tuple[Figure, Sequence[Axes]]:
+    """A figure with ``count`` panels of equal size, ``a_row`` side by side, and these in the order of reading."""
+    columns = min(count, a_row)
+    rows = -(-count // columns)
+    figure = new_figure(3.9 * columns + (1.6 if columns == 1 else 0), 3.7 * rows + 0.3)
+    panels = list(figure.subplots(rows, columns, sharey=sharey, squeeze=False).flat)
+    for unused in panels[count:]:
+        unused.set_visible(False)
+    return figure, panels[:count]
+
+
 def tidy(axes: Axes, x: str, y: str) -> None:
     """Axis labels, a light grid behind the data, no box."""
     axes.set_xlabel(x, color=_INK)
@@ -47,9 +59,10 @@ def tidy(axes: Axes, x: str, y: str) -> None:
         spine.set_color("#8A8A8A")
 
 
-def title(axes: Axes, text: str) -> None:
-    """A title that cannot be taken for mathematics."""
-    axes.set_title(shortened(text), fontsize=10, color=_INK, parse_math=False)
+def title(axes: Axes, text: str, below: str = "") -> None:
+    """A title that cannot be taken for mathematics, and a line of numbers below it."""
+    lines = "\n".join(filter(None, (shortened(text), below)))
+    axes.set_title(lines, fontsize=10, color=_INK, parse_math=False)
 
 
 def shortened(name: str) -> str:

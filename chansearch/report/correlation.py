@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-COVERAGE = 0.95
+from chansearch.report.distribution import COVERAGE
+
 RESAMPLES = 1000
 _SEED = 0  # of the resampling: the same table gives the same interval
 
@@ -34,6 +35,29 @@ class Interval:
     def columns(self, name: str) -> dict[str, str]:
         """For a CSV file: ``name``, ``name_low`` and ``name_high``."""
         return {name: f"{self.value:.6g}", f"{name}_low": f"{self.low:.6g}", f"{name}_high": f"{self.high:.6g}"}
+
+    def text(self) -> str:
+        """``0.41 [-0.12, 0.83]``."""
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+@dataclass(frozen=True)
+class RankCorrelation:
+    """Spearman's ρ and Kendall's τ-b over ``count`` candidates."""
+
+    spearman: Interval
+    kendall: Interval
+    count: int
+
+    @staticmethod
+    def of(x: np.ndarray, y: np.ndarray) -> RankCorrelation:
+        """Of ``x`` and ``y`` (n,), all finite."""
+        weights = resample_weights(len(x))
+        return RankCorrelation(*(Interval.of(of(x, y, weights)) for of in (spearman, kendall)), len(x))
+
+    def text(self) -> str:
+        """``Spearman's ρ 0.41 [-0.12, 0.83], Kendall's τ 0.30 [-0.10, 0.66]``."""
+        return f"Spearman's ρ {self.spearman.text()}, Kendall's τ {self.kendall.text()}"
 
 
 def resample_weights(candidates: int) -> np.ndarray:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from chansearch.report.analysis import Analysis
 from chansearch.report.distribution import line_r2_interval
-from chansearch.report.quantities import LINE_R2, QUANTITIES, TEST_TOP1
+from chansearch.report.quantities import FEATURES, LINE_R2, QUANTITIES, TEST_TOP1
 from chansearch.report.tenths import TenthRow
 from chansearch.space import format_channels
 
-COLUMNS = (
+_COLUMNS = (
     "origin",
     "tenth",
     "candidates",
@@ -23,13 +23,24 @@ COLUMNS = (
 )
 
 
+# Only where a run has them: other runs' tables stay as they were.
+_FEATURE_COLUMNS = frozenset(f"{quantity.column}_{part}" for quantity in FEATURES for part in ("mean", "std"))
+
+
+def decile_columns(analysis: Analysis) -> tuple[str, ...]:
+    """The columns of the run's table."""
+    return _COLUMNS if analysis.features else tuple(name for name in _COLUMNS if name not in _FEATURE_COLUMNS)
+
+
 def decile_rows(analysis: Analysis) -> list[dict[str, str | int | float]]:
-    """Rows by ``COLUMNS``: percent and plain counts, full precision; an empty string where there is no value.
+    """Rows by ``decile_columns``: percent and plain counts, full precision; an empty string where there is no value.
 
     ``…_std`` is over the candidates of the tenth; ``line_r2_low`` and ``…_high`` are the 95 % bootstrap interval.
     """
     populations = {"all": analysis.tenths} | {origin.value: rows for origin, rows in analysis.tenths_by_origin.items()}
-    return [_row(origin, row) for origin, rows in populations.items() for row in rows]
+    columns = decile_columns(analysis)
+    found = [_row(origin, row) for origin, rows in populations.items() for row in rows]
+    return [{column: row[column] for column in columns} for row in found]
 
 
 def _row(origin: str, row: TenthRow) -> dict[str, str | int | float]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chansearch.report import canvas
 from chansearch.report.analysis import Analysis
-from chansearch.report.quantities import MACS, Quantity
+from chansearch.report.published import NUCLEAR_NORM_READING
+from chansearch.report.quantities import MACS, NUCLEAR_NORM, Quantity
 from chansearch.report.tenths import Tenth
 from chansearch.search.candidate import Origin, Record
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_PAPER_READING = "\n".join(textwrap.wrap(f"paper: {NUCLEAR_NORM_READING}", 70))
 _CONTENDER = "#000000"
 _MARKS = {Origin.UNGUIDED: "o", Origin.PRESCREENED: "P", Origin.SAMPLER: "D"}
 
@@ -25,11 +29,23 @@ def draw_accuracy(analysis: Analysis) -> Figure:
 
     Where seeds were spent on contenders, those are there twice: as all others, and as a star over all their seeds.
     """
-    costs = (MACS, *(cost for cost in analysis.costs if cost is not MACS))
-    figure = canvas.new_figure(4.7 * len(costs), 4.3)
-    panels = figure.subplots(1, len(costs), sharey=True)
-    for panel, cost in zip(panels, costs, strict=True):
-        canvas.tidy(panel, cost.heading, analysis.compared_heading if cost is MACS else "")
+    return _draw_against(analysis, [MACS, *(cost for cost in analysis.costs if cost is not MACS)])
+
+
+def draw_nuclear_norm(analysis: Analysis) -> Figure:
+    """The same against the nuclear norm, with its rank correlation and the published reading (paper sec. 2)."""
+    figure = _draw_against(analysis, [NUCLEAR_NORM])
+    correlation = analysis.nuclear_norm_correlation
+    if correlation is not None:
+        canvas.title(figure.axes[0], "", f"{correlation.text()}\n{_PAPER_READING}")
+    return figure
+
+
+def _draw_against(analysis: Analysis, quantities: Sequence[Quantity]) -> Figure:
+    figure = canvas.new_figure(4.7 * len(quantities) + (1.9 if len(quantities) == 1 else 0), 4.3)
+    panels = figure.subplots(1, len(quantities), sharey=True, squeeze=False).flat
+    for panel, cost in zip(panels, quantities, strict=True):
+        canvas.tidy(panel, cost.heading, analysis.compared_heading if cost is quantities[0] else "")
         if not analysis.ranked:
             canvas.say_empty(panel, "nothing finished yet")
         # The many in no tenth first, so that they cover nothing.
@@ -38,7 +54,8 @@ def draw_accuracy(analysis: Analysis) -> Figure:
                 _draw_points(panel, analysis, cost, tenth, origin)
         _draw_contenders(panel, analysis, cost)
     handles = _handles(analysis)
-    canvas.legend_above(figure, handles, columns=6 if len(handles) <= 6 else 4)
+    columns = 3 if len(quantities) == 1 else 6 if len(handles) <= 6 else 4
+    canvas.legend_above(figure, handles, columns)
     return figure
 
 

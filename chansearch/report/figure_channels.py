@@ -15,17 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PANELS_A_ROW = 4
-
 
 def draw_channels(analyses: Sequence[Analysis]) -> Figure:
     """One panel a run, side by side; the band is one standard deviation over the candidates of the tenth."""
-    columns = min(len(analyses), _PANELS_A_ROW)
-    lines = -(-len(analyses) // columns)
-    figure = canvas.new_figure(3.9 * columns + (1.6 if columns == 1 else 0), 3.7 * lines + 0.3)
-    panels = figure.subplots(lines, columns, squeeze=False).flat
+    figure, panels = canvas.new_panels(len(analyses))
     handles: dict[str, object] = {}
-    for panel, analysis in zip(panels, analyses, strict=False):
+    for panel, analysis in zip(panels, analyses, strict=True):
         canvas.tidy(panel, "block index", "output channels, mean ± 1σ")
         canvas.title(panel, analysis.name)
         panel.xaxis.get_major_locator().set_params(integer=True)
@@ -33,8 +28,6 @@ def draw_channels(analyses: Sequence[Analysis]) -> Figure:
             handles[row.tenth] = _draw_tenth(panel, row)
         if not analysis.tenths:
             canvas.say_empty(panel, "nothing finished yet")
-    for unused in panels:
-        unused.set_visible(False)
     canvas.legend_above(figure, list(handles.values()), columns=3)
     return figure
 

@@ -11,6 +11,7 @@ import numpy as np
 from chansearch.report import canvas
 from chansearch.report.analysis import Analysis
 from chansearch.report.tenths import Tenth
+from chansearch.space import best_line, line_r2
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 def draw_compare(analyses: Sequence[Analysis]) -> Figure:
     """Left the mean channels of each run's top tenth, against the block index or, for runs of different depth, the
-    relative depth; right the mean accuracy of each tenth ± one deviation over its candidates."""
+    relative depth, and the best line through them; right the mean accuracy of each tenth ± one deviation over its
+    candidates, below them that of the paper's top tenth."""
     figure = canvas.new_figure(10.4, 4.4 + 0.22 * len(analyses))
     left, right = figure.subplots(1, 2)
     depths = {len(row.best.candidate.channels) for analysis in analyses for row in analysis.tenths}
@@ -45,7 +47,16 @@ def _draw_top(panel: Axes, analysis: Analysis, label: str, colour: str, mark: st
     x = np.linspace(0, 1, depth) if relative else np.arange(1, depth + 1)
     mean, std = channels.mean(axis=0), channels.std(axis=0, ddof=1 if len(channels) > 1 else 0)
     panel.fill_between(x, mean - std, mean + std, color=colour, alpha=0.13, linewidth=0)
-    return panel.plot(x, mean, color=colour, marker=mark, markersize=4.5, label=label)[0]
+    slope, intercept = best_line(mean)
+    panel.plot(x, slope * np.linspace(0, 1, depth) + intercept, "--", color=colour, linewidth=1)
+    label = f"{label}, line R² {float(line_r2(mean)):.3f}"
+    return panel.plot(x, mean, color=colour, marker=mark, markersize=4.5, linewidth=1.6, label=label)[0]
+
+
+def _tick(place: int, analysis: Analysis) -> str:
+    """The run's number and the published accuracy: of other images often, so it is no point on the axis."""
+    published = analysis.published
+    return str(place) if published is None else f"{place}\npaper's top {published.tenths[Tenth.TOP].top1_text}"
 
 
 def _draw_accuracies(panel: Axes, analyses: Sequence[Analysis]) -> None:
@@ -67,7 +78,7 @@ def _draw_accuracies(panel: Axes, analyses: Sequence[Analysis]) -> None:
                 markersize=7,
                 capsize=3,
             )
-    panel.set_xticks(range(len(analyses)), [str(place + 1) for place in range(len(analyses))])
+    panel.set_xticks(range(len(analyses)), [_tick(place, analysis) for place, analysis in enumerate(analyses, start=1)])
     panel.set_xlabel("run")
     panel.set_xlim(-0.5, len(analyses) - 0.5)
     present = {row.tenth for analysis in analyses for row in analysis.tenths}

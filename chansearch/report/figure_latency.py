@@ -54,14 +54,10 @@ def draw_latency(latencies: Sequence[Latency]) -> Figure | None:
         (f"CPU latency as published [ms]\n{PUBLISHED_CPU}, one image", _published(papers, lambda row: row.cpu_ms)),
         (f"GPU latency as published [ms]\n{PUBLISHED_GPU}, batch 64", _published(papers, lambda row: row.gpu_ms)),
     ]
-    rows = -(-len(panels) // _PANELS_A_ROW)
-    figure = canvas.new_figure(3.9 * min(len(panels), _PANELS_A_ROW), 3.7 * rows + 0.3)
-    grid = figure.subplots(rows, min(len(panels), _PANELS_A_ROW), sharey=True, squeeze=False).flat
-    for place, (axes, (x, points)) in enumerate(zip(grid, panels, strict=False)):
-        canvas.tidy(axes, x, "published top-1, ImageNet [%]" if place % _PANELS_A_ROW == 0 else "")
+    figure, grid = canvas.new_panels(len(panels), a_row=_PANELS_A_ROW, sharey=True)
+    for axes, (x, points) in zip(grid, panels, strict=True):
+        canvas.tidy(axes, x, "published top-1, ImageNet [%]" if axes.get_subplotspec().is_first_col() else "")
         _draw(axes, points)
-    for axes in list(grid)[len(panels) :]:
-        axes.set_visible(False)
     canvas.legend_above(figure, _handles(papers), columns=2)
     return figure
 

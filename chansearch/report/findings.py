@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
+from collections.abc import Sequence
 
 from chansearch.report import facts
 from chansearch.report.analysis import Analysis
 from chansearch.report.distribution import COVERAGE, RESAMPLES, Interval
+from chansearch.report.published import NUCLEAR_NORM_READING
+from chansearch.report.quantities import MACS
 from chansearch.report.tenths import Tenth
 from chansearch.search.candidate import Origin, Record
 from chansearch.search.contenders import left
 from chansearch.space import format_channels
 
+_LINE = 0.9  # R²; the best model of the paper's c1, flat for one block and then straight, has 0.94
+_MUST_AGREE = ("data", "fidelity", "train.epochs")
 _TENTHS_WORTH_HAVING = 10  # candidates, from which on a tenth is a tenth
-
-
-def findings(analysis: Analysis) -> list[str]:
-    """All sentences, the population first, then gaps and linearity."""
-    return [*population(analysis), *gaps(analysis), *linearity(analysis)]
 
 
 def population(analysis: Analysis) -> list[str]:
@@ -135,6 +136,74 @@ def linearity(analysis: Analysis) -> list[str]:
         f"Linearity, mean R² of the best line through each configuration [{COVERAGE:.0%} bootstrap interval over "
         f"candidates, {RESAMPLES} resamples]: {', '.join(parts)}."
     ]
+
+
+def of_tenths(analysis: Analysis) -> list[str]:
+    """Gaps, linearity and, where it is recorded, the nuclear norm."""
+    return [*gaps(analysis), *linearity(analysis), *nuclear_norm(analysis)]
+
+
+def nuclear_norm(analysis: Analysis) -> list[str]:
+    """Whether candidates whose final feature has a larger nuclear norm are more accurate, where that is recorded."""
+    correlation = analysis.nuclear_norm_correlation
+    if correlation is None:
+        return []
+    ends = correlation.spearman
+    sign = "positive" if ends.low > 0 else "negative" if ends.high < 0 else "of no sign that can be told"
+    return [
+        f"Nuclear norm of the final feature against accuracy, {correlation.count} candidates: {correlation.text()}, "
+        f"{COVERAGE:.0%} bootstrap intervals: {sign}. In the paper: {NUCLEAR_NORM_READING}. The norm grows with the "
+        "number of images, which the paper does not state: only the sign compares."
+    ]
+
+
+def compared(analyses: Sequence[Analysis]) -> list[str]:
+    """Whether the top tenths of several runs are lines, and whether accuracy rises with the budget: Figure 4."""
+    shown = [(place, analysis) for place, analysis in enumerate(analyses, start=1) if analysis.tenths]
+    if not shown:
+        return []
+    tops = {place: analysis.linearity[Tenth.TOP] for place, analysis in shown}
+    lines = [
+        place for place, interval in tops.items() if (interval.mean if interval.low is None else interval.low) > _LINE
+    ]
+    others = [place for place in tops if place not in lines]
+    verdict = "in every run" if not others else f"in {_places(lines)}, not in {_places(others)}" if lines else "in none"
+    sentences = [
+        f"Mean R² of the best line through each configuration of the top tenth [{COVERAGE:.0%} interval]: "
+        f"{', '.join(f'run {place} {interval_text(interval)}' for place, interval in tops.items())}. "
+        f"Linear (above {_LINE} with the whole interval) {verdict}."
+    ]
+    return [*sentences, *_rising(shown)]
+
+
+def _places(places: Sequence[int]) -> str:
+    return f"run{'s' if len(places) > 1 else ''} {', '.join(map(str, places))}"
+
+
+def _rising(shown: Sequence[tuple[int, Analysis]]) -> list[str]:
+    """Only of runs that can be compared: each with its own budget, of one depth, ranked on the same data after the same
+    training."""
+    budgets = {facts.text(a.config, "constraint.name") for _, a in shown}
+    same = {
+        (len(a.ranked[0].candidate.channels), *(facts.text(a.config, key) for key in _MUST_AGREE)) for _, a in shown
+    }
+    if len(shown) < 2 or len(budgets) < len(shown) or len(same) > 1:
+        return []
+    tops = sorted((a.tenths[0].spreads[MACS.column].mean, place, a) for place, a in shown)
+    means = [a.tenths[0].spreads[a.ranking.column].mean for *_, a in tops]
+    rises = all(low < high for low, high in itertools.pairwise(means))
+    parts = [
+        f"run {place}, {MACS.text(macs)} M: {a.tenths[0].spreads[a.ranking.column].text(a.ranking)}{_paper_top(a)}"
+        for macs, place, a in tops
+    ]
+    verdict = "rises" if rises else "does not rise"
+    return [f"Accuracy of the top tenth by MACs [%]: {'; '.join(parts)}. It {verdict} at every step."]
+
+
+def _paper_top(analysis: Analysis) -> str:
+    return (
+        "" if analysis.published is None else f" (paper, CIFAR-100: {analysis.published.tenths[Tenth.TOP].top1_text})"
+    )
 
 
 def interval_text(interval: Interval) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from chansearch.report import cost_text, facts, findings
 from chansearch.report.analysis import Analysis
 from chansearch.report.page_parts import cell, document, escaped, figure, paragraphs, table, table_row
-from chansearch.report.published import SOURCE
 from chansearch.report.quantities import (
     IMAGES_PER_SECOND,
     LINE_R2,
@@ -31,8 +30,11 @@ CAPTIONS = {
     "mean, the bar its 95 % bootstrap interval.",
     "curves": "Accuracy after each epoch, mean over the seeds. Grey: in no tenth, stopped at a rung, failed or in "
     "training.",
-    "compare": "Left: mean channels of each run's top tenth ± one standard deviation (cf. the paper's Figure 4). "
-    "Right: mean accuracy of each tenth ± one standard deviation over its candidates.",
+    "compare": "Left: mean channels of each run's top tenth ± one standard deviation, dashed the best line through "
+    "them and its R² (cf. the paper's Figure 4). Right: mean accuracy of each tenth ± one standard deviation over its "
+    "candidates; below, the paper's own top tenth on CIFAR-100 where the constraint is one of the paper's.",
+    "nuclear_norm": "Accuracy against the nuclear norm of the final feature of the same images, mean over the seeds. "
+    "Colour: tenth; mark: who drew the candidate; bar: ± one standard deviation over the seeds.",
 }
 # Of a run whose seeds went to contenders.
 _FIRST_SEED_CAPTIONS = {
@@ -48,7 +50,7 @@ def run_page(analysis: Analysis, figures: Mapping[str, str]) -> str:
     body = [f"<h1>{escaped(analysis.name)}</h1>", paragraphs(findings.population(analysis))]
     if analysis.tenths:
         body += ["<h2>Tenths</h2>", _tenths_table(analysis), _best_and_worst(analysis)]
-        body += [paragraphs(findings.gaps(analysis) + findings.linearity(analysis))]
+        body += [paragraphs(findings.of_tenths(analysis))]
     body += [f'<p class="note">{escaped(findings.images(analysis))}</p>']
     body += _cost(analysis)
     captions = CAPTIONS | _FIRST_SEED_CAPTIONS if analysis.contenders else CAPTIONS
@@ -60,12 +62,13 @@ def run_page(analysis: Analysis, figures: Mapping[str, str]) -> str:
 
 def combined_page(analyses: Sequence[Analysis], figures: Mapping[str, str]) -> str:
     """The page of several runs: their tenths under each other and what is drawn of all of them."""
-    body = [f"<h1>{len(analyses)} runs compared</h1>", *_figures(figures, CAPTIONS)]
+    body = [f"<h1>{len(analyses)} runs compared</h1>", paragraphs(findings.compared(analyses))]
+    body += _figures(figures, CAPTIONS)
     for place, analysis in enumerate(analyses, start=1):
         body += [f"<h2>{place}: {escaped(analysis.name)}</h2>", paragraphs(findings.population(analysis))]
         if analysis.tenths:
             body += [_tenths_table(analysis), _best_and_worst(analysis)]
-            body += [paragraphs(findings.gaps(analysis) + findings.linearity(analysis))]
+            body += [paragraphs(findings.of_tenths(analysis))]
         body += [
             f'<p class="note">{escaped(findings.images(analysis))}</p>',
             paragraphs(cost_text.sentences(analysis)),
@@ -81,7 +84,7 @@ def _figures(figures: Mapping[str, str], captions: Mapping[str, str]) -> list[st
 
 def _tenths_table(analysis: Analysis) -> str:
     ranking = analysis.ranking
-    shown = (ranking, TEST_TOP1, *analysis.costs)
+    shown = (ranking, TEST_TOP1, *analysis.costs, *analysis.features)
     headings = ["tenth", "candidates", *(quantity.heading for quantity in shown), "R² of the best line, 95 % interval"]
     rows = [
         _tenth_row(row.tenth, row, shown, findings.interval_text(analysis.linearity[row.tenth]))
@@ -95,13 +98,13 @@ def _tenths_table(analysis: Analysis) -> str:
     if analysis.published is None:
         return table(headings, rows)
     for tenth, paper in analysis.published.tenths.items():
-        cells = [f"{tenth} in the paper", "", f"{paper.top1:.1f} ± {paper.top1_std:.1f}", "", f"{paper.params_m:.1f}"]
-        cells += [f"{paper.macs_m:g} ± {paper.macs_m_std:g}", *[""] * (len(headings) - len(cells) - 1)]
+        cells = [f"{tenth} in the paper", "", paper.top1_text, "", paper.params_text, paper.macs_text]
+        cells += [""] * (len(headings) - len(cells))
         rows.append(table_row([cell(text) for text in cells], "paper"))
     data, fidelity = facts.text(analysis.config, "data.name"), facts.text(analysis.config, "fidelity")
     note = (
-        f"In the paper: {SOURCE}, on CIFAR-100, 30 epochs, mean of three trainings. This run: data {data}, fidelity "
-        f"{fidelity}. ± is over the candidates of a tenth."
+        f"In the paper: {analysis.published.source}, on CIFAR-100, 30 epochs, mean of three trainings. This "
+        f"run: data {data}, fidelity {fidelity}. ± is over the candidates of a tenth."
     )
     return table(headings, rows) + f'<p class="note">{escaped(note)}</p>'
 
@@ -116,7 +119,7 @@ def _best_and_worst(analysis: Analysis) -> str:
         f"Best: {findings.candidate_text(analysis.ranked[0])}.",
         f"Worst ranked: {findings.candidate_text(analysis.ranked[-1])}.",
     ]
-    if analysis.published:
+    if analysis.published and analysis.published.best:
         best, worst = analysis.published.best, analysis.published.worst
         lines.append(
             f"Published for this constraint: best {best.channels}, {best.top1} %; "
@@ -142,7 +145,11 @@ def _states(analysis: Analysis) -> str:
 def _candidates_table(analysis: Analysis) -> str:
     ranking = analysis.ranking
     headings = ["candidate", "rank", "tenth", "channels", ranking.heading, "± over seeds", "seeds", TEST_TOP1.heading]
-    headings += [quantity.heading for quantity in (*analysis.costs, LINE_R2)] + ["state", "drawn by", "epochs"]
+    headings += [quantity.heading for quantity in (*analysis.costs, LINE_R2, *analysis.features)] + [
+        "state",
+        "drawn by",
+        "epochs",
+    ]
     headings += [quantity.heading for quantity in (SECONDS, IMAGES_PER_SECOND, LOST_SECONDS)]
     ranks = {record.candidate.number: place for place, record in enumerate(analysis.ranked, start=1)}
     order = [*analysis.ranked, *analysis.unranked]
@@ -166,7 +173,7 @@ def _candidate_row(analysis: Analysis, record: Record, rank: int | None) -> str:
         cell(std, "" if std == MISSING else std),
         cell(len(outcome.val_top1)),
     ]
-    cells += _quantity_cells(record, (TEST_TOP1, *analysis.costs, LINE_R2))
+    cells += _quantity_cells(record, (TEST_TOP1, *analysis.costs, LINE_R2, *analysis.features))
     cells += [cell(outcome.state), cell(record.candidate.origin), cell(outcome.epochs)]
     cells += _quantity_cells(record, (SECONDS, IMAGES_PER_SECOND, LOST_SECONDS))
     return table_row(cells, tenth.value if tenth else "")

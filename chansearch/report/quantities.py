@@ -70,6 +70,14 @@ def _r2(record: Record) -> float:
     return float(line_r2(record.candidate.channels))
 
 
+def _nuclear_norm(record: Record) -> float | None:
+    return statistics.fmean(record.outcome.nuclear_norm) if record.outcome.nuclear_norm else None
+
+
+def _feature_rank(record: Record) -> float | None:
+    return statistics.fmean(record.outcome.feature_rank) if record.outcome.feature_rank else None
+
+
 def _images_per_second(record: Record) -> float | None:
     spent = record.outcome.spent
     return spent.images / spent.train_seconds if spent.is_complete and spent.train_seconds else None
@@ -92,7 +100,11 @@ IMAGES_PER_SECOND = Quantity(
 LOST_SECONDS = Quantity(
     "lost_seconds", "lost, hand-out to end", "lost", "s", 1, 1, lambda record: record.outcome.spent.lost_seconds
 )
-QUANTITIES = (VAL_TOP1, TEST_TOP1, PARAMS, MACS, LATENCY, LINE_R2)
+# Of the final feature of the images that rank, mean over the seeds; only runs with search.record_rank have them.
+NUCLEAR_NORM = Quantity("nuclear_norm", "nuclear norm of the final feature", "nuclear norm", "", 1, 1, _nuclear_norm)
+FEATURE_RANK = Quantity("feature_rank", "rank of the final feature", "feature rank", "", 1, 1, _feature_rank)
+FEATURES = (NUCLEAR_NORM, FEATURE_RANK)
+QUANTITIES = (VAL_TOP1, TEST_TOP1, PARAMS, MACS, LATENCY, LINE_R2, *FEATURES)
 
 
 def ranking_quantity(rank_on: str) -> Quantity:

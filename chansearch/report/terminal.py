@@ -8,7 +8,6 @@ from pathlib import Path
 from chansearch.report import cost_text, findings
 from chansearch.report.analysis import Analysis
 from chansearch.report.plain import columns, printable, wrapped
-from chansearch.report.published import SOURCE
 from chansearch.report.quantities import LINE_R2, TEST_TOP1, Quantity
 from chansearch.report.tenths import TenthRow
 
@@ -21,10 +20,15 @@ def summary(analysis: Analysis) -> str:
         lines += ["", *_table(analysis), ""]
         lines.append(f"best   {findings.candidate_text(analysis.ranked[0])}")
         lines += [f"worst  {findings.candidate_text(analysis.ranked[-1])}", ""]
-        lines += wrapped(findings.gaps(analysis) + findings.linearity(analysis))
+        lines += wrapped(findings.of_tenths(analysis))
     lines += wrapped([findings.images(analysis)])
     lines += _cost(analysis)
     return "\n".join(lines)
+
+
+def comparison(analyses: Sequence[Analysis]) -> str:
+    """What several runs say together."""
+    return "\n".join(wrapped(findings.compared(analyses)))
 
 
 def files_text(files: Sequence[Path]) -> str:
@@ -40,12 +44,11 @@ def _table(analysis: Analysis) -> list[str]:
         rows += [_row(analysis, row, f", {origin}") for row in tenths]
     if analysis.published:
         for tenth, row in analysis.published.tenths.items():
-            accuracy, macs = f"{row.top1:.1f} ± {row.top1_std:.1f}", f"{row.macs_m:g} ± {row.macs_m_std:g}"
             rest = [""] * (len(rows[0]) - 6)
-            rows.append([f"{tenth}, paper", "", accuracy, "", f"{row.params_m:.1f}", macs, *rest])
+            rows.append([f"{tenth}, paper", "", row.top1_text, "", row.params_text, row.macs_text, *rest])
     lines = [*columns(rows), "± over the candidates of a tenth; MACs are the paper's FLOPs"]
     if analysis.published:
-        lines.append(f"paper: {SOURCE}, CIFAR-100, 30 epochs, mean of three trainings")
+        lines.append(f"paper: {analysis.published.source}, CIFAR-100, 30 epochs, mean of three trainings")
     return lines
 
 
@@ -66,4 +69,4 @@ def _row(analysis: Analysis, row: TenthRow, of: str = "") -> list[str]:
 
 
 def _shown(analysis: Analysis) -> tuple[Quantity, ...]:
-    return analysis.ranking, TEST_TOP1, *analysis.costs, LINE_R2
+    return analysis.ranking, TEST_TOP1, *analysis.costs, LINE_R2, *analysis.features

@@ -13,8 +13,8 @@ from chansearch.errors import UserError
 from chansearch.files import csv_text, write_aside
 from chansearch.report import canvas, page, terminal
 from chansearch.report.analysis import Analysis, analyse
-from chansearch.report.deciles import COLUMNS, decile_rows
-from chansearch.report.figure_accuracy import draw_accuracy
+from chansearch.report.deciles import decile_columns, decile_rows
+from chansearch.report.figure_accuracy import draw_accuracy, draw_nuclear_norm
 from chansearch.report.figure_channels import draw_channels
 from chansearch.report.figure_compare import draw_compare
 from chansearch.report.figure_curves import draw_curves
@@ -32,6 +32,8 @@ RUN_FIGURES: dict[str, Callable[[Analysis], Figure]] = {
     "linearity": draw_linearity,
     "curves": draw_curves,
 }
+# Of runs that have recorded the final feature.
+RANK_FIGURES: dict[str, Callable[[Analysis], Figure]] = {"nuclear_norm": draw_nuclear_norm}
 COMBINED_FIGURES: dict[str, Callable[[Sequence[Analysis]], Figure]] = {
     "channels": draw_channels,
     "compare": draw_compare,
@@ -69,7 +71,9 @@ def write_report(runs: Sequence[RunDirectory]) -> Report:
         raise UserError(
             f"report: {error.filename or runs[0].path} cannot be written: {error.strerror or error}"
         ) from None
-    parts = [terminal.summary(analysis) for analysis in analyses] + [terminal.files_text(files)]
+    parts = [terminal.summary(analysis) for analysis in analyses]
+    parts += [terminal.comparison(analyses)] if len(runs) > 1 else []
+    parts += [terminal.files_text(files)]
     return Report(page=files[-1], files=tuple(files), text="\n\n".join(parts))
 
 
@@ -89,8 +93,9 @@ def combined_folder(runs: Sequence[RunDirectory]) -> Path:
 
 def _write_run(analysis: Analysis) -> list[Path]:
     run = analysis.run
-    write_aside(run.deciles_file, csv_text(COLUMNS, decile_rows(analysis)))
-    drawn = {name: draw(analysis) for name, draw in RUN_FIGURES.items()}
+    write_aside(run.deciles_file, csv_text(decile_columns(analysis), decile_rows(analysis)))
+    figures = RUN_FIGURES | (RANK_FIGURES if analysis.features else {})
+    drawn = {name: draw(analysis) for name, draw in figures.items()}
     svgs, files = write_figures(run.figures, drawn)
     write_aside(run.page_file, page.run_page(analysis, svgs))
     return [run.deciles_file, *files, run.page_file]

@@ -4,7 +4,7 @@ NumPy only: this room knows nothing of networks, budgets or training.
 """
 
 from chansearch.space.families import FAMILIES, Family, Parameter, make_family
-from chansearch.space.fit import fit, line_r2
+from chansearch.space.fit import best_line, fit, line_r2
 from chansearch.space.member import Member, format_channels, parse_channels, round_channels
 from chansearch.space.shape import Shape
 
@@ -14,6 +14,7 @@ __all__ = [
     "Member",
     "Parameter",
     "Shape",
+    "best_line",
     "fit",
     "format_channels",
     "line_r2",

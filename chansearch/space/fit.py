@@ -69,6 +69,15 @@ def _segment_fits(starts: np.ndarray, ends: np.ndarray, target: np.ndarray, divi
     return rising & np.all(round_channels(lines, divisor) == target, axis=-1)
 
 
+def best_line(channels: Sequence[float]) -> tuple[float, float]:
+    """Slope and intercept of the least-squares line through (relative depth, c_i), d ≥ 2 blocks.
+
+    Relative depth is (i−1)/(d−1), so that the intercept is the line's first block and the slope what it rises in all.
+    """
+    slope, intercept = np.polyfit(np.linspace(0, 1, len(channels)), np.asarray(channels, dtype=float), 1)
+    return float(slope), float(intercept)
+
+
 def line_r2(channels: np.ndarray) -> np.ndarray:
     """How linear a configuration is: R² of the best line through (i, c_i), per row of a (…, d) array.
 

@@ -66,3 +66,39 @@ NONLINEARITY_TOP1 = {"relu6": 77.3, "leaky_relu": 77.4, "softplus": 77.6, "elu":
 
 # Of others, not of the paper: Kendall's τ of the number of parameters with trained accuracy, inside one budget.
 PARAMS_TAU = 0.116
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A network of Table 1. ``stages``: (block output channels, repeats). Top-1 on ImageNet in percent, params in
+    millions, MACs in billions."""
+
+    name: str
+    stages: tuple[tuple[int, int], ...]
+    top1: float
+    params_m: float
+    macs_b: float
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Of every block."""
+        return tuple(width for width, repeats in self.stages for _ in range(repeats))
+
+
+_NAS_STAGES = ((16, 1), (32, 2), (40, 4), (80, 4), (96, 4), (192, 4), (320, 1))
+TABLE_1 = (
+    Convention("MobileNetV2", ((16, 1), (24, 2), (32, 3), (64, 4), (96, 3), (160, 3), (320, 1)), 72.0, 3.4, 0.30),
+    Convention("FBNet-C", ((16, 1), (24, 4), (32, 4), (64, 4), (112, 4), (184, 4), (352, 1)), 74.9, 5.5, 0.38),
+    Convention("ProxylessNAS-R", _NAS_STAGES, 74.6, 4.1, 0.32),
+    Convention("MnasNet-A1", ((16, 1), (24, 2), (40, 3), (80, 4), (112, 2), (160, 3), (320, 1)), 75.2, 3.9, 0.31),
+    Convention("MixNet-M", ((24, 1), (32, 2), (40, 4), (80, 4), (120, 4), (200, 4)), 77.0, 5.0, 0.36),
+    Convention("EfficientNet-B0", ((16, 1), (24, 2), (40, 2), (80, 3), (112, 3), (192, 4), (320, 1)), 77.3, 4.8, 0.39),
+    Convention("AtomNAS-C", ((16, 1), (24, 4), (40, 4), (80, 4), (96, 4), (192, 4), (320, 1)), 77.6, 5.9, 0.36),
+    Convention("FairNAS-A", _NAS_STAGES, 77.5, 5.9, 0.39),
+    Convention("FairDARTS-C", _NAS_STAGES, 77.2, 5.3, 0.39),
+    Convention("SE-DARTS+", _NAS_STAGES, 77.5, 6.1, 0.59),
+)
+
+# Cumulative singular values (sec. 2): at a tenth of the largest so many percent are below, read off the figure.
+SPECTRUM_AT = 0.1
+SPECTRUM_BELOW = {"rexnet_090": 83, "mobilenetv2_100": 98}

@@ -14,9 +14,10 @@ from chansearch.cost import engines, price_spec
 from chansearch.cost.engines import Runner, Setting, make_runner, why_not
 from chansearch.cost.latency import Latency, Spread, measure, time_in_turn, visiting_order, warm_up
 from chansearch.cost.meter import Meter, MeterError
-from chansearch.cost.subjects import Subject, check_name, open_subject
+from chansearch.cost.subjects import Subject, open_subject
 from chansearch.errors import UserError
 from chansearch.nets import NetworkSpec, build, preset
+from chansearch.nets.named import check_name
 
 SMALL = NetworkSpec(
     channels=(8, 12, 16), strides=(1, 2, 1), expansions=(1, 6, 6), stem_channels=8, head_channels=32, input_size=16
@@ -206,9 +207,9 @@ class TestSubjects:
             open_subject("vit_tiny_patch16_224", 96)
 
     def test_a_name_of_timms_without_timm_names_the_extra(self, monkeypatch):
-        from chansearch.cost import subjects
+        from chansearch.nets import named
 
-        monkeypatch.setattr(subjects.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setattr(named.importlib.util, "find_spec", lambda name: None)
         with pytest.raises(UserError, match=r'pip install "chansearch\[train\]"'):
             check_name("efficientnet_b0")
 

@@ -32,6 +32,7 @@ def finished(tmp_path_factory) -> Finished:
         "cluster.dashboard=true",
         "search.candidates=5",
         "sampler.startup=3",
+        "search.record_rank=true",
         "name=finished",
         cwd=folder,
     )

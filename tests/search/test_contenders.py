@@ -25,8 +25,9 @@ PROPOSALS = first(problem("constraint=demo"), "random", 0, 8)
 
 
 def trained(seed: int, top1: float, **changes) -> Outcome:
-    """One seed, trained to its end; the test accuracy is three points below."""
-    return Outcome(State.FINISHED, (seed,), (top1,), (top1 - 3,), **{"epochs": 9, "spent": TRAINING} | changes)
+    """One seed, trained to its end; the test accuracy is three points below, the nuclear norm a hundred times it."""
+    measured = {"nuclear_norm": (100 * top1,), "feature_rank": (10 + seed,), "epochs": 9, "spent": TRAINING}
+    return Outcome(State.FINISHED, (seed,), (top1,), (top1 - 3,), **measured | changes)
 
 
 def record(number: int, *top1: float) -> Record:
@@ -97,6 +98,8 @@ class TestJoining:
         assert outcome.scored_seeds == tuple(seed for seed in range(5) if seed not in failing)
         assert outcome.val_top1 == tuple(60.0 + seed for seed in outcome.scored_seeds)
         assert outcome.test_top1 == tuple(57.0 + seed for seed in outcome.scored_seeds)
+        assert outcome.nuclear_norm == tuple(100 * top1 for top1 in outcome.val_top1)
+        assert outcome.feature_rank == tuple(10 + seed for seed in outcome.scored_seeds)
         assert set(outcome.seeds) == set(range(5))
         assert outcome.spent.seconds == 2.0 + sum(1.0 if seed in failing else 2.0 for seed in order)
         assert outcome.retries == len(failing)
@@ -113,6 +116,12 @@ class TestJoining:
         after = joined(joined(before, trained(2, 80.0)), failed(1))
         kept = dataclasses.replace(on_first_seed(after).outcome, spent=TRAINING, retries=0, reason="")
         assert kept == before.outcome
+
+    def test_a_run_that_does_not_measure_the_feature_has_none_of_any_seed(self):
+        unmeasured = {"nuclear_norm": (), "feature_rank": ()}
+        before = Record(PROPOSALS[0].candidate, trained(0, 60.0, **unmeasured))
+        after = joined(before, trained(1, 61.0, **unmeasured)).outcome
+        assert (after.val_top1, after.nuclear_norm, after.feature_rank) == ((60.0, 61.0), (), ())
 
 
 CANDIDATES, CONTENDERS, SEEDS, EPOCHS = 7, 3, 3, 2

@@ -50,6 +50,8 @@ def records(draw) -> Record:
         seeds=seeds,
         val_top1=tuple(draw(percents) for _ in draw(st.sampled_from([seeds, ()]))),
         test_top1=tuple(draw(percents) for _ in draw(st.sampled_from([seeds, ()]))),
+        nuclear_norm=tuple(float(f"{draw(st.floats(0, 1e6)):.6g}") for _ in draw(st.sampled_from([seeds, ()]))),
+        feature_rank=tuple(draw(st.integers(0, 5000)) for _ in draw(st.sampled_from([seeds, ()]))),
         epochs=draw(st.integers(0, 1000)),
         spent=draw(spents),
         retries=draw(st.integers(0, 9)),
@@ -187,6 +189,7 @@ class TestTablesOfAnEarlierVersion:
         assert one.outcome.spent == Spent(seconds=1.56)
         assert not one.outcome.spent.is_complete
         assert earlier.sessions() == []
+        assert (one.outcome.nuclear_norm, one.outcome.feature_rank) == ((), ())
 
     def test_are_gone_on_with_in_their_own_columns(self, earlier):
         import dataclasses

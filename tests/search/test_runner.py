@@ -5,13 +5,14 @@ from types import SimpleNamespace
 import pytest
 
 from chansearch.config import SchedulerConfig
-from chansearch.nets import NetworkSpec
+from chansearch.nets import NetworkSpec, build
 from chansearch.search import runner
 from chansearch.search.candidate import Outcome, State
 from chansearch.search.runner import METRIC, Job, ResumableASHA, _Ears, _Source, make_scheduler
 from chansearch.search.spent import Spent
 from chansearch.search.worker import ENDED, reports
 from chansearch.train.config import TrainConfig
+from chansearch.train.engine import GroupTrainer
 
 STOP, CONTINUE = "STOP", "CONTINUE"
 
@@ -289,6 +290,18 @@ class TestReports:
         # What the test part took is measuring, and nothing but that.
         assert end["seconds"] - end["eval_seconds"] == pytest.approx(second["seconds"] - second["eval_seconds"])
         assert all(report["seconds"] > report["eval_seconds"] for report in (first, second, end))
+
+    def test_measure_the_final_feature_where_it_is_asked_for(self, dataset):
+        """Of the validation images under the weights of the last epoch, as a trainer of the same seeds has them."""
+        *epochs, end = reports(CONFIG, dataset, self.SKELETON, self.recipe(), record_rank=True)
+        assert all("nuclear_norm" not in report for report in epochs)
+        spec = self.SKELETON.with_channels(CONFIG["channels"])
+        trainer = GroupTrainer(lambda: build(spec), dataset, self.recipe(), CONFIG["seeds"])
+        assert len(list(trainer)) == 2
+        spectra = trainer.feature_spectra()
+        assert end["nuclear_norm"] == [spectrum.nuclear_norm for spectrum in spectra]
+        assert end["feature_rank"] == [spectrum.rank for spectrum in spectra]
+        assert [spectrum.shape for spectrum in spectra] == [(50, 8)] * 2
 
     def test_do_not_carry_the_test_accuracy_before_the_end(self, dataset):
         *epochs, end = reports(CONFIG, dataset, self.SKELETON, self.recipe())

@@ -70,6 +70,17 @@ def test_every_row_is_complete(finished):
             assert np.allclose(np.array(accuracies) % 1, 0)  # whole images of 100
 
 
+def test_the_final_feature_is_measured_for_every_seed(finished):
+    """Of 100 images, which are as many singular values."""
+    by_number = sorted(rows(finished.run), key=lambda row: int(row["candidate"]))
+    for row, record in zip(by_number, finished.run.records(), strict=True):
+        outcome = record.outcome
+        assert len(outcome.nuclear_norm) == len(outcome.feature_rank) == 2
+        assert all(norm > 0 for norm in outcome.nuclear_norm)
+        assert all(2 <= rank <= 100 for rank in outcome.feature_rank)
+        assert row["nuclear_norm"].split() == [f"{norm:.6g}" for norm in outcome.nuclear_norm]
+
+
 def test_the_time_of_the_workers_adds_up(finished):
     [session] = finished.run.sessions()
     assert (session.workers, session.threads, session.device) == (2, 1, "cpu")

@@ -1,13 +1,15 @@
 """From channels back to a, b and f: always exact, with the fewest segments."""
 
 import itertools
+import math
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import linregress
 
-from chansearch.space import Member, Shape, fit
+from chansearch.space import Member, Shape, best_line, fit, line_r2
 from tests.space.golden import CONFIGURATIONS, GOLDEN, TABLE_1
 from tests.space.strategies import DIVISORS, channel_lists
 
@@ -119,3 +121,19 @@ def test_constant_channels_have_no_rise(channels):
 def test_refuses_other_channels(channels, divisor):
     with pytest.raises(ValueError, match="channels must"):
         fit(channels, divisor)
+
+
+@given(st.lists(st.integers(1, 4000), min_size=2, max_size=30).filter(lambda channels: len(set(channels)) > 1))
+def test_best_line_and_its_r2_are_those_of_a_regression(channels):
+    slope, intercept = best_line(channels)
+    depths = [block / (len(channels) - 1) for block in range(len(channels))]
+    expected = linregress(depths, channels)
+    assert math.isclose(slope, expected.slope, rel_tol=1e-6, abs_tol=1e-6)
+    assert math.isclose(intercept, expected.intercept, rel_tol=1e-6, abs_tol=1e-6)
+    assert math.isclose(float(line_r2(channels)), expected.rvalue**2, rel_tol=1e-6, abs_tol=1e-9)
+
+
+def test_best_line_of_rexnet_is_the_published_one():
+    """c_i = 11.25·(i−1) + 16 over 16 blocks, but for rounding."""
+    slope, intercept = best_line(GOLDEN["rexnet_channels"]["channels"])
+    assert slope == pytest.approx(168.75, abs=0.5) and intercept == pytest.approx(16, abs=0.5)
