@@ -33,7 +33,8 @@ _GPU_SHARE = 0.25  # of a GPU a trial: networks this small leave most of one idl
 
 @contextmanager
 def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[str | None]:
-    """Ray for the length of a ``with``: started on this machine or joined at ``config.address``.
+    """Ray for the length of a ``with``: started on this machine or joined at ``config.address``. SIGTERM ends the work
+    as Ctrl-C does.
 
     Gives the address of its dashboard and how to get in, or None. ``data_bytes`` is what will lie in each node's object
     store. Raises ``UserError`` when the cluster cannot be reached.
@@ -70,7 +71,8 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[str | None]:
         hint = "" if config.address == "local" else "; RAY_AUTH_MODE=token or =disabled must be the cluster's own"
         raise UserError(f"cluster.address: {config.address!r} cannot be used: {reason}{hint}") from None
     try:
-        yield _dashboard(context.dashboard_url)
+        with _stoppable():  # now, for Ray puts its own answer to SIGTERM in place when it starts
+            yield _dashboard(context.dashboard_url)
     finally:
         ray.shutdown()
 
@@ -153,8 +155,8 @@ def why_died(error: Exception | None) -> str:
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """SIGTERM ends the work as Ctrl-C does."""
+def _stoppable() -> Iterator[None]:
+    """SIGTERM raises what Ctrl-C does."""
 
     def stop(*_) -> None:
         raise KeyboardInterrupt

@@ -18,7 +18,6 @@ def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outco
     Fresh seeds follow those of the run, also where it has trained few candidates with all of them. Raises
     ``UserError`` where fewer than two candidates are finished or the data has changed.
     """
-    from chansearch.cluster import stoppable
     from chansearch.search.session import check, connected_for, load_same
 
     held = run.config()
@@ -31,7 +30,7 @@ def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outco
     dataset = load_same(plan, held)
     first = config.train.seeds
     session = _Confirmation(plan, dataset, contenders, tuple(range(first, first + seeds)))
-    with stoppable(), connected_for(plan, dataset) as cluster:
+    with connected_for(plan, dataset) as cluster:
         session.run(cluster)
     return session.results
 

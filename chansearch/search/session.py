@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from chansearch.cluster import connected, stoppable
+from chansearch.cluster import connected
 from chansearch.config import UNGUIDED_SAMPLERS, SearchConfig, compose, from_plain
 from chansearch.errors import Interrupted, UserError
 from chansearch.files import check_disk, time_stamp
@@ -166,7 +166,7 @@ class _Session:
         if isinstance(scheduler, ResumableASHA):
             self._remind(scheduler)
         try:
-            with stoppable(), self._progress:
+            with self._progress:
                 run_jobs(
                     self,
                     cluster,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chansearch.cluster import ray_session, stoppable
+from chansearch.cluster import ray_session
 from chansearch.config import RayConfig
 from chansearch.studies.rank import Ranks, point_ranks
 from chansearch.studies.rank_plan import LAYERS, RankPlan
@@ -13,8 +13,7 @@ from chansearch.studies.rank_plan import LAYERS, RankPlan
 def all_ranks(plan: RankPlan, workers: int | None, say: Callable[[str], None]) -> list[Ranks]:
     """Of every point, in the plan's order, ``workers`` at a time (None: as many as CPUs); ``say`` gets the progress."""
     say("starting Ray")
-    # In this order, for Ray puts its own way of answering SIGTERM in place when it starts.
-    with ray_session(RayConfig(dashboard=False)), stoppable():
+    with ray_session(RayConfig(dashboard=False)):
         import ray
 
         task = ray.remote(point_ranks)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chansearch.cluster import connected, stoppable, validate_cluster
+from chansearch.cluster import connected, validate_cluster
 from chansearch.config import Tree, from_plain
 from chansearch.cost import price_spec
 from chansearch.durations import format_seconds
@@ -160,10 +160,9 @@ def _train(plan: Plan, folder: Path, dataset: Dataset, cluster: Cluster, trainin
     progress = Progress(total - len(trainings), total)
     asked = [(name, plan.networks[name], seed) for name, seed in trainings]
     try:
-        with stoppable():
-            for training in train_all(asked, dataset, plan.config.train, cluster):
-                record(folder, training)
-                print(progress.line(training), flush=True)
+        for training in train_all(asked, dataset, plan.config.train, cluster):
+            record(folder, training)
+            print(progress.line(training), flush=True)
     except KeyboardInterrupt:
         raise Interrupted(f"{plan.study.resume_command} {folder}") from None
 

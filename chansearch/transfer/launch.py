@@ -13,7 +13,7 @@ from ray.exceptions import RayActorError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, UserCallback, get_context
 from ray.train.torch import TorchTrainer
 
-from chansearch.cluster import ray_session, stoppable
+from chansearch.cluster import ray_session
 from chansearch.config import from_plain
 from chansearch.errors import Interrupted, UserError
 from chansearch.files import check_disk, time_stamp
@@ -66,7 +66,7 @@ def start(plan: Plan) -> TrainingFolder:
     check_disk(Path(config.results))
     if config.cluster.address == "local":
         make_batches(config, len(plan.train), local_crew(config))  # what is wrong is said before Ray takes its seconds
-    with stoppable(), ray_session(config.cluster) as dashboard:
+    with ray_session(config.cluster) as dashboard:
         crew = _cluster_crew(config)
         batches = make_batches(config, len(plan.train), crew)
         print(describe(plan, crew, batches), flush=True)
@@ -94,7 +94,7 @@ def resume(folder: TrainingFolder) -> None:
     for key, found in (("train_images", len(train)), ("val_images", len(val)), ("classes", list(train.classes))):
         if facts.get(key) != found:
             raise UserError(f"data.root: {key.replace('_', ' ')} are not those the training began with")
-    with folder.locked(), stoppable(), ray_session(config.cluster) as dashboard:
+    with folder.locked(), ray_session(config.cluster) as dashboard:
         crew = _cluster_crew(config)
         batches = make_batches(config, len(train), crew)
         _train(Job(config, train, val, batches, crew, folder), dashboard)
