@@ -10,6 +10,7 @@ from chansearch import cli
 from chansearch.config import compose, expand_sweeps, groups
 from chansearch.nets import preset
 from chansearch.nets.model import change_spec, parse_changes
+from chansearch.studies.config import NONLINEARITY, STUDY
 from chansearch.transfer.config import TRAINING
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +44,9 @@ def test_commands_parse(command):
             compose(combination)
     elif given.command in ("train", "eval"):
         compose(overrides, tree=TRAINING)
+    elif given.command == "study":
+        tree = NONLINEARITY if given.study == "nonlinearity" else STUDY
+        compose([word for word in overrides if "=" in word], tree=tree)
     elif given.command == "build":
         change_spec(preset("rexnet_100"), parse_changes(overrides))
 
