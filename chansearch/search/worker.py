@@ -25,6 +25,9 @@ def train_candidate(
     """
     from ray import tune
 
+    from chansearch.train.environment import release_memory
+
+    release_memory()
     _show(config["label"])
     for report in reports(config, dataset, skeleton, recipe, record_rank):
         tune.report(report)

@@ -131,7 +131,9 @@ def _train(name: str, spec: NetworkSpec, seed: int, dataset, recipe: TrainConfig
     import torch
 
     from chansearch.train.engine import GroupTrainer
+    from chansearch.train.environment import release_memory
 
+    release_memory()
     torch.set_num_threads(threads)
     start, epochs, val_top1 = time.perf_counter(), 0, None
 

@@ -98,7 +98,8 @@ class SeedRun:
 
     def features(self, part: Part) -> torch.Tensor:
         """The final feature of every image of ``part``, float32 (n, c), see ``chansearch.nets.features``."""
-        size = self._bench.config.eval_batch_size
+        # In float32 a batch takes twice the memory that it takes in training's arithmetic.
+        size = min(self._bench.config.eval_batch_size, self._bench.batch_size)
         batches = (part.images[start : start + size] for start in range(0, len(part), size))
         return final_features(self._model, map(self._bench.normalise, batches))
 
