@@ -31,7 +31,7 @@ def draw_factors(names: Sequence[str], trainings: Sequence[Training], data: str)
         canvas.title(below, "published: CIFAR-100, three trainings")
         _draw_published(below, [getattr(row, published) for row in TABLE_2])
         below.set_xticks(range(len(names)), _TICKS)
-        below.set_xlim(-0.5, len(names) - 0.5)
+        below.set_xlim(-0.65, len(names) - 0.5)  # room for the first label
     figure.suptitle(f"Measured on {data}", fontsize=10, parse_math=False)
     return figure
 
