@@ -61,6 +61,7 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
     check_disk(Path(config.results))
     with _bounded(plan) as bound:
         dataset = _load(plan)
+        _announce_prescreen(plan)
         began = time.monotonic()
         with connected_for(plan, dataset) as cluster:
             with Probes(cluster, config.train) as probes:
@@ -331,6 +332,7 @@ def _rehearse(plan: Plan, bound: LatencyBound | None) -> None:
     from chansearch.train.estimate import expected_images
 
     config = plan.config
+    _announce_prescreen(plan)
     proposals = _first_proposals(plan, 10, bound, Prescreen.of(config.sampler, plan.skeleton))
     print(f"the first {len(proposals)} candidates ({config.sampler.name} starts from unguided ones):")
     for proposal in proposals:
@@ -369,15 +371,31 @@ def _first_proposals(
     return proposals
 
 
+def _announce_prescreen(plan: Plan) -> None:
+    """What it will take, before it takes it."""
+    config = plan.config
+    prescreen = Prescreen.of(config.sampler, plan.skeleton)
+    if prescreen is None:
+        return
+    screened = config.search.candidates
+    if config.sampler.name not in UNGUIDED_SAMPLERS:
+        screened = min(config.sampler.startup, screened)
+    print(prescreen.describe(_typical(plan), screened), flush=True)
+
+
+def _typical(plan: Plan) -> tuple[int, ...]:
+    """Channels of the candidate in the middle, by MACs, of the first ten."""
+    first = sorted((p.candidate for p in _first_proposals(plan, 10)), key=lambda candidate: candidate.macs)
+    return first[len(first) // 2].channels
+
+
 def _print_estimate(plan: Plan, cluster, probes: Probes, train_images: int, val_images: int) -> None:
     """A few steps, on as many workers at once as the search will use."""
     from chansearch.search.estimate import Work, describe
     from chansearch.train.estimate import expected_images, slowest
 
     config = plan.config
-    first = sorted((p.candidate for p in _first_proposals(plan, 10)), key=lambda candidate: candidate.macs)
-    typical = first[len(first) // 2].channels
-    steps = probes.step_times(plan.skeleton.with_channels(typical))
+    steps = probes.step_times(plan.skeleton.with_channels(_typical(plan)))
     contenders = config.scheduler.contenders if config.scheduler.name == "contenders" else None
     work = Work(train_images, val_images, config.train.epochs, config.train.seeds, config.search.candidates, contenders)
     laptop = compose(["fidelity=laptop"])
@@ -385,8 +403,3 @@ def _print_estimate(plan: Plan, cluster, probes: Probes, train_images: int, val_
     images = expected_images(subset)
     less = Work(*images, laptop.train.epochs, laptop.train.seeds, config.search.candidates, contenders)
     print(describe(config, work, slowest(steps), cluster.workers, less), flush=True)
-    if (prescreen := Prescreen.of(config.sampler, plan.skeleton)) is not None:
-        screened = config.search.candidates
-        if config.sampler.name not in UNGUIDED_SAMPLERS:
-            screened = min(config.sampler.startup, screened)
-        print(prescreen.describe(typical, screened), flush=True)
