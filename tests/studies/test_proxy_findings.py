@@ -21,10 +21,15 @@ def verdicts(*judgements: Judgement) -> dict[str, bool | None]:
 
 @pytest.mark.parametrize(
     ("tau", "holds"),
-    [(Interval(0.1, -0.1, 0.3), True), (Interval(0.6, 0.4, 0.8), False), (Interval(-0.4, -0.6, 0.0), False)],
+    [
+        (Interval(0.1, -0.1, 0.2), True),
+        (Interval(0.2, -0.1, 0.5), None),
+        (Interval(0.6, 0.4, 0.8), False),
+        (Interval(-0.4, -0.6, -0.3), False),
+    ],
 )
-def test_params_are_compared_with_what_is_published(tau, holds):
-    assert verdicts(made("params", tau))["Inside a budget params"] is holds
+def test_params_rank_little_where_the_whole_interval_is_small(tau, holds):
+    assert verdicts(made("params", tau))["Params alone rank little"] is holds
 
 
 @pytest.mark.parametrize(
@@ -58,4 +63,4 @@ def test_the_best_must_beat_chance_by_more_than_its_interval():
 def test_only_the_images_that_ranked_nothing_count():
     strong = Interval(0.5, 0.3, 0.7)
     ranking = Judgement("params", "val", *[strong] * 6)
-    assert verdicts(ranking, made("params", Interval(0.1, 0.0, 0.2)))["Inside a budget params"] is True
+    assert verdicts(ranking, made("params", Interval(0.1, 0.0, 0.2)))["Params alone rank little"] is True
