@@ -18,6 +18,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 _WITH_RAY = ("studies/test_trained.py", "search/", "transfer/test_launch.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Which tests pytest-xdist keeps in one process: a file's, for their fixtures are the file's, and all that are cut
     off under Ray, for two of them at a time would take each other's cores and stop where they were not to."""
