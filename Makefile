@@ -14,7 +14,7 @@ demo: $(VENV)/.demo
 	$(BIN)/chansearch build rexnet_custom.yaml
 
 test: $(VENV)/.test
-	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(THREADS) $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -1,7 +1,6 @@
 """Settings for all tests: one torch thread, hypothesis without deadlines and, on CI, without chance; and one Ray."""
 
 import os
-from pathlib import Path
 
 import pytest
 import torch
@@ -18,13 +17,21 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 _WITH_RAY = ("studies/test_trained.py", "search/", "transfer/test_launch.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests pytest-xdist keeps in one process: a file's, for their fixtures are the file's, and all that are cut
-    off under Ray, for two of them at a time would take each other's cores and stop where they were not to."""
-    for item in items:
-        path = item.path.relative_to(Path(__file__).parent).as_posix()
-        item.add_marker(pytest.mark.xdist_group("ray" if path.startswith(_WITH_RAY) else path))
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_xdist_make_scheduler(config, log):
+    """Keeps in one process the tests of a file, for their fixtures are the file's, and all that are cut off under Ray,
+    for two of them at a time would take each other's cores and stop where they were not to.
+
+    Marks would do the same with --dist loadgroup, but pytest-xdist 3.8 writes them where pytest 9.2 no longer looks.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class KeptTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::")[0].removeprefix("tests/")
+            return "ray" if path.startswith(_WITH_RAY) else path
+
+    return KeptTogether(config, log)
 
 
 @pytest.fixture(scope="session")
