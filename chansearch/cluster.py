@@ -79,9 +79,8 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[str | None]:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running Ray: where its dashboard is, what a trial gets, and how many trials fit at a time."""
+    """A running Ray: what a trial gets, and how many trials fit at a time."""
 
-    dashboard: str | None  # its address, and how to get in
     cpus_per_trial: float
     gpus_per_trial: float
     memory_per_trial: int  # bytes, on the host
@@ -94,17 +93,20 @@ def connected(config: ClusterConfig, trial_bytes: int, data_bytes: int) -> Itera
     """Ray for the length of a ``with``: started on this machine or joined at ``config.address``.
 
     ``trial_bytes`` is what a worker needs when it trains on a CPU; as many run at a time as fit. ``data_bytes`` is the
-    size of the images, which lie in each node's object store.
+    size of the images, which lie in each node's object store. Prints where the dashboard is, if there is one.
 
     Raises ``UserError`` when the cluster cannot be reached or has less than one trial needs.
     """
     with ray_session(config, data_bytes) as dashboard:
         import ray
 
-        yield _measured(config, dashboard, trial_bytes, ray)
+        cluster = _measured(config, trial_bytes, ray)
+        if dashboard:
+            print(f"Ray dashboard: {dashboard}", flush=True)
+        yield cluster
 
 
-def _measured(config: ClusterConfig, dashboard: str | None, trial_bytes: int, ray) -> Cluster:
+def _measured(config: ClusterConfig, trial_bytes: int, ray) -> Cluster:
     resources = ray.cluster_resources()
     cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
     share = config.gpus_per_trial if config.gpus_per_trial is not None else (_GPU_SHARE if gpus else 0.0)
@@ -123,7 +125,6 @@ def _measured(config: ClusterConfig, dashboard: str | None, trial_bytes: int, ra
         resources.get("memory", 0) // memory if memory else float("inf"),
     )
     return Cluster(
-        dashboard=dashboard,
         cpus_per_trial=config.cpus_per_trial,
         gpus_per_trial=share,
         memory_per_trial=memory,

@@ -62,6 +62,16 @@ def read_mapping(file: Path, name: str) -> dict:
     return data
 
 
+def read_value(key: str, text: str) -> object:
+    """The value of a KEY=VALUE, which is YAML, in plain types; raises ``UserError`` naming ``key`` for what is none."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except (ValueError, RecursionError, yaml.YAMLError):
+        raise UserError(f"{key}: {text!r} cannot be read as YAML") from None
+
+
 def time_stamp() -> str:
     """The time of day in the names of folders, which it sorts."""
     return datetime.datetime.now().strftime("%Y%m%d-%H%M%S")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chansearch.cli.progress import progress
 from chansearch.errors import UserError
 from chansearch.ranges import at_least
 
@@ -141,16 +139,3 @@ def _output_folder(output: str | None) -> Path:
         raise UserError(f"--output: {folder} holds a {CSV_FILE} already; choose another folder")
     check_writable("--output", folder)
     return folder
-
-
-@contextlib.contextmanager
-def progress(work: str) -> Iterator[Callable[[str], None]]:
-    """Says on standard error what is being done, first ``work``: in one place on a terminal, a line each elsewhere."""
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        yield lambda text: print(text, file=sys.stderr, flush=True)
-        return
-    with console.status(work) as status:
-        yield status.update

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from chansearch.cli import training_studies
+from chansearch.cli.progress import progress
 from chansearch.errors import UserError
 
 
@@ -56,7 +57,6 @@ def _add_rank(studies: argparse._SubParsersAction) -> None:
 def _rank(given: argparse.Namespace) -> int:
     import dataclasses
 
-    from chansearch.cli.measuring import progress
     from chansearch.ranges import at_least
     from chansearch.studies.rank_plan import RankPlan
 
@@ -131,7 +131,6 @@ def _add_proxies(studies: argparse._SubParsersAction) -> None:
 
 
 def _proxies(given: argparse.Namespace) -> int:
-    from chansearch.cli.measuring import progress
     from chansearch.proxies.names import parse_proxies
     from chansearch.search.rundir import RunDirectory
 
@@ -212,7 +211,6 @@ def _add_spectrum(studies: argparse._SubParsersAction) -> None:
 def _spectrum(given: argparse.Namespace) -> None:
     import dataclasses
 
-    from chansearch.cli.measuring import progress
     from chansearch.config import compose
     from chansearch.nets.named import check_name
     from chansearch.ranges import at_least

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from chansearch.errors import UserError, did_you_mean
+from chansearch.files import read_value
 from chansearch.nets.files import FIELDS, resolve_network
 from chansearch.nets.preprocessing import Preprocessing
 from chansearch.nets.pretrained import check_published, pretrained_weights
@@ -143,10 +142,7 @@ def _parsed(key: str, text: str) -> Any:
         return None
     if key == "channels" and text[:1].isdigit():
         return parse_channels(text)
-    try:
-        return yaml.safe_load(text)
-    except (ValueError, RecursionError, yaml.YAMLError):
-        raise UserError(f"{key}: {text!r} cannot be read as YAML") from None
+    return read_value(key, text)
 
 
 def _known_keys() -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from chansearch.replay.play import Draw, Replay
 from chansearch.report.correlation import Interval
-from chansearch.report.distribution import COVERAGE
+from chansearch.report.distribution import central
 
 RESAMPLES = 2000
 _SEED = 0  # of the resampling: the same replays give the same interval
@@ -136,11 +136,7 @@ def _median(values: np.ndarray) -> np.ndarray:
 
 def _percentiles(values: np.ndarray) -> tuple[float, float]:
     """Ends of the central 95 %, among the values themselves for the same reason."""
-    tail = 50 * (1 - COVERAGE)
-    if np.isnan(values).any():
-        return np.nan, np.nan
-    low, high = np.percentile(values, [tail, 100 - tail], method="nearest")
-    return float(low), float(high)
+    return (np.nan, np.nan) if np.isnan(values).any() else central(values, method="nearest")
 
 
 def held_share(replays: Sequence[Replay], drawn: Sequence[Draw], truth: np.ndarray, spent: np.ndarray) -> np.ndarray:

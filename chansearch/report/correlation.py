@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chansearch.report.distribution import COVERAGE
+from chansearch.report.distribution import central
 
 RESAMPLES = 1000
 _SEED = 0  # of the resampling: the same table gives the same interval
@@ -28,9 +28,7 @@ class Interval:
     @staticmethod
     def of(values: np.ndarray) -> Interval:
         """Of a coefficient on the table itself, which comes first, and on its resamples; (1 + B,)."""
-        tail = 50 * (1 - COVERAGE)
-        low, high = np.percentile(values[1:], [tail, 100 - tail])
-        return Interval(float(values[0]), float(low), float(high))
+        return Interval(float(values[0]), *central(values[1:]))
 
     def columns(self, name: str) -> dict[str, str]:
         """For a CSV file: ``name``, ``name_low`` and ``name_high``."""

@@ -59,6 +59,11 @@ def line_r2_interval(records: Sequence[Record]) -> Interval:
     if len(values) < 2:
         return Interval(float(values.mean()), None, None, len(values))
     chosen = np.random.default_rng(_SEED).integers(len(values), size=(RESAMPLES, len(values)))
+    return Interval(float(values.mean()), *central(values[chosen].mean(axis=1)), len(values))
+
+
+def central(values: np.ndarray, method: str = "linear") -> tuple[float, float]:
+    """Ends of the central ``COVERAGE`` of ``values``; ``method`` as ``np.percentile`` has it."""
     tail = 50 * (1 - COVERAGE)
-    low, high = np.percentile(values[chosen].mean(axis=1), [tail, 100 - tail])
-    return Interval(float(values.mean()), float(low), float(high), len(values))
+    low, high = np.percentile(values, [tail, 100 - tail], method=method)
+    return float(low), float(high)

@@ -278,10 +278,7 @@ def connected_for(plan: Plan, dataset=None) -> Iterator:
 
     widest = max(proposal.candidate.activations for proposal in _first_proposals(plan, 10))
     needed = trial_bytes(widest, plan.config.train.batch_size)
-    images = [] if dataset is None else [dataset.train.images, dataset.val.images, dataset.test.images]
-    with connected(plan.config.cluster, needed, sum(part.nbytes for part in images)) as cluster:
-        if cluster.dashboard:
-            print(f"Ray dashboard: {cluster.dashboard}", flush=True)
+    with connected(plan.config.cluster, needed, 0 if dataset is None else dataset.nbytes) as cluster:
         yield cluster
 
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from chansearch.errors import UserError, did_you_mean
-from chansearch.files import csv_text, write_aside
+from chansearch.files import csv_text, read_value, write_aside
 from chansearch.ranges import at_least
 from chansearch.report.correlation import Interval
 from chansearch.search.plan import Plan, recorded_plan
@@ -93,7 +92,7 @@ def _with_data(held: dict, words: Sequence[str]) -> dict:
         if not sign or key not in keys:
             near = did_you_mean(key, keys)
             raise UserError(f"{word!r} is no setting of the run's data{near}; allowed: {', '.join(keys)}, as KEY=VALUE")
-        changed.setdefault("data", {})[key.removeprefix("data.")] = yaml.safe_load(value)
+        changed.setdefault("data", {})[key.removeprefix("data.")] = read_value(key, value)
     return changed
 
 

@@ -146,11 +146,8 @@ def _load(plan: Plan) -> Dataset:
 def _workers(plan: Plan, dataset: Dataset | None = None) -> Iterator[Cluster]:
     """The cluster of a plan; ``dataset`` is what will be trained on, None for a rehearsal without images."""
     widest = max(price_spec(spec)["activations"] for spec in plan.networks.values())
-    images = [] if dataset is None else [dataset.train.images, dataset.val.images, dataset.test.images]
     needed = trial_bytes(widest, plan.config.train.batch_size)
-    with connected(plan.config.cluster, needed, sum(part.nbytes for part in images)) as cluster:
-        if cluster.dashboard:
-            print(f"Ray dashboard: {cluster.dashboard}", flush=True)
+    with connected(plan.config.cluster, needed, 0 if dataset is None else dataset.nbytes) as cluster:
         yield cluster
 
 

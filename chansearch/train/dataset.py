@@ -54,6 +54,11 @@ class Dataset:
     rank_on: str  # "val" or "test"
     augmentation: Augmentation
 
+    @property
+    def nbytes(self) -> int:
+        """Of the images of all three parts."""
+        return sum(part.images.nbytes for part in (self.train, self.val, self.test))
+
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over every pixel and label of the three parts, in order: same digits, same images."""

@@ -152,6 +152,7 @@ class TestImages:
         (("train.epochs=3",), "'train.epochs=3' is no setting of the run's data"),
         (("data.roots=x",), r"'data.roots=x' is no setting of the run's data \(did you mean data.root\?\)"),
         (("data.train_images=many",), "data.train_images"),
+        (("data.root=[",), r"data.root: '\[' cannot be read as YAML"),
     ],
 )
 def test_a_mistake_costs_one_line_and_writes_nothing(options, line, run, tmp_path, capsys):
