@@ -80,9 +80,13 @@ class Process:
         self.out = self.err = ""
         atexit.register(self._kill)  # what a test that failed left behind
 
-    def wait(self) -> int:
-        """Its exit code; what it printed is in ``out`` and ``err``."""
-        self.out, self.err = self._popen.communicate(timeout=_PATIENCE)
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def wait(self, patience: float = _PATIENCE) -> int:
+        """Its exit code; what it printed is in ``out`` and ``err``. ``patience``: seconds."""
+        self.out, self.err = self._popen.communicate(timeout=patience)
         return self._popen.returncode
 
     def read_until(self, wanted: str) -> str:
