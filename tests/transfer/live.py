@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.processes import Process
 from chansearch.errors import UserError
 from chansearch.nets.checkpoint import read_tensors
-from tests.search.live import Process
 
 
 class Training:
