@@ -36,7 +36,7 @@ VICTIMS = ("driver", "worker", "raylet", "gcs", "tree")
 _DAEMONS = {"raylet": b"/raylet/raylet\0", "gcs": b"gcs_server\0"}
 _MOMENTS = ("start-up", "training", "end")
 CANDIDATES, EPOCHS, SEEDS = 6, 40, 2
-SETTINGS = (*TINY, f"search.candidates={CANDIDATES}", f"train.epochs={EPOCHS}", "train.patience=null", "name=run")
+SETTINGS = (f"search.candidates={CANDIDATES}", f"train.epochs={EPOCHS}", "train.patience=null", "name=run")
 _WHOLE = CANDIDATES * EPOCHS  # epochs of an unbroken search
 
 
@@ -98,7 +98,9 @@ def main(arguments: list[str]) -> None:
         try:
             for count in range(options.first, options.first + options.runs):
                 chance = random.Random(f"{options.seed} {count}")
-                lives.append(live(Path(folder) / str(count), count, victims[count % len(victims)], chance, unbroken))
+                kills = 2 if chance.random() < 1 / 3 else 1
+                faults = [Fault.draw(chance, victims[count % len(victims)], unbroken) for _ in range(kills)]
+                lives.append(live(Path(folder) / str(count), count, faults, unbroken.records))
                 print(_row(lives[-1]), file=sys.stderr, flush=True)
         finally:  # those of a campaign that was stopped are told too
             if lives:
@@ -119,7 +121,7 @@ def measure(folder: Path) -> Unbroken:
     folder.mkdir()
     run = RunDirectory(folder / "results" / "run")
     start = time.monotonic()
-    process = Process("search", *SETTINGS, cwd=folder)
+    process = Process("search", *TINY, *SETTINGS, cwd=folder)
     process.until(lambda: _epochs(run) > 0)
     first = time.monotonic()
     process.until(lambda: _epochs(run) >= _WHOLE)
@@ -129,24 +131,23 @@ def measure(folder: Path) -> Unbroken:
     return Unbroken(run.records(), first - start, (last - first) / _WHOLE, time.monotonic() - last)
 
 
-def live(folder: Path, count: int, victim: str, chance: random.Random, unbroken: Unbroken) -> Life:
-    """A search that is killed once or twice and resumed until it is done."""
+def live(folder: Path, count: int, faults: Sequence[Fault], unbroken: Sequence[Record]) -> Life:
+    """A search that suffers each fault in a session of its own, and is resumed until it is done."""
     folder.mkdir()
     run = RunDirectory(folder / "results" / "run")
-    life = Life(count, victim)
-    kills = 2 if chance.random() < 1 / 3 else 1
+    life = Life(count, faults[0].victim)
     processes: list[Process] = []
     try:
-        for _ in range(kills):
+        for fault in faults:
             processes.append(_begin(folder, run))
-            _strike(processes[-1], Fault.draw(chance, victim, unbroken), run, life)
+            _strike(processes[-1], fault, run, life)
         kept = _whole(run)
         processes.append(_begin(folder, run))
         life.codes.append(processes[-1].wait())
         life.flaws += ending_flaws(processes[-1], life.codes[-1], 0)
         if not _whole(run).startswith(kept):
             life.flaws.append("rows that were whole before the kill have changed")
-        life.flaws += flaws(run, unbroken.records)
+        life.flaws += flaws(run, unbroken)
         if left := set().union(*(process.tree() for process in processes)):
             life.flaws.append(f"{len(left)} processes are left")
     except Exception as error:  # the next run is not to be lost with this one
@@ -161,7 +162,7 @@ def _begin(folder: Path, run: RunDirectory) -> Process:
     """Resume where there is a run, as a user would; begin where the kill came too early for one."""
     if run.config_file.is_file():
         return Process("resume", "results/run", cwd=folder)
-    return Process("search", *SETTINGS, cwd=folder)
+    return Process("search", *TINY, *SETTINGS, cwd=folder)
 
 
 def _strike(process: Process, fault: Fault, run: RunDirectory, life: Life) -> None:

@@ -89,7 +89,7 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[RaySession]:
 
 def _why_not_started(config: RayConfig, error: Exception) -> str:
     """In one line."""
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     if config.address != "local":
         # Ray refuses a cluster whose idea of tokens differs from ours, and says so at length elsewhere.
         hint = "RAY_AUTH_MODE=token or =disabled must be the cluster's own"
