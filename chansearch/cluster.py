@@ -106,7 +106,10 @@ def _lost(ended: BaseException, pulse: Pulse | None) -> BaseException:
         if pulse.lost:
             how = f"go on with `{ended.command}`" if isinstance(ended, Interrupted) else "run the command again"
             return UserError(f"Ray has died: {pulse.lost} is gone; what had ended is kept; {how}")
-    if isinstance(ended, Exception) and not isinstance(ended, Interrupted):
+    import ray
+
+    # What work raised in a worker is a bug or its own to tell; what the worker itself suffered is the machine's.
+    if isinstance(ended, ray.exceptions.RayError) and not isinstance(ended, ray.exceptions.RayTaskError):
         return UserError(f"cluster: {why_died(ended)}; what had ended is kept; run the command again")
     return ended
 
