@@ -6,7 +6,8 @@ Each run is a process of its own in a temporary folder: the smallest search that
 into the time before its first epoch, some into the last candidate and the end, the others in between; in a third of the
 runs the resumed search is killed too. At its end each run must be what an unbroken search is: see ``flaws``. A failure
 is repeated by ``--first NUMBER --runs 1`` with the same seed and victims. Besides the table, every run goes to
-benchmarks/results/faults.csv. Ends with 1 where a run did not survive.
+benchmarks/results/faults.csv. Ends with 1 where a run did not survive. ``--work train`` and ``--work study`` cut off a
+`chansearch train` and a `chansearch study factors` instead, all processes at once.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.processes import PATIENCE, TINY, Process, rows, whole_lines
+from benchmarks.processes import PATIENCE, TINY, Process, rows, wait_for, whole_lines
 from benchmarks.table import RESULTS, markdown, number, publish
 from chansearch.errors import UserError
 from chansearch.files import csv_text, write_aside
@@ -87,7 +88,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first run")
     parser.add_argument("--victims", default=",".join(VICTIMS))
+    parser.add_argument("--work", choices=("search", "train", "study"), default="search")
     options = parser.parse_args(arguments)
+    if options.work != "search":
+        from benchmarks import powercuts
+
+        with tempfile.TemporaryDirectory(prefix="chansearch-faults-") as folder:
+            raise SystemExit(not powercuts.run(options.work, options.runs, options.seed, Path(folder)))
     victims = options.victims.split(",")
     if unknown := set(victims) - set(VICTIMS):
         parser.error(f"--victims: {', '.join(sorted(unknown))}; allowed: {', '.join(VICTIMS)}")
@@ -195,14 +202,6 @@ def _codes_allowed(victim: str, killed: bool) -> tuple[int, ...]:
     if victim in _DAEMONS:
         return 2, 0  # 0: killed when all was done
     return (-signal.SIGKILL, 0) if victim == "tree" else (-signal.SIGKILL,)
-
-
-def wait_for(process: Process, reached: Callable[[], object]):
-    """What ``reached`` gives once it is true, or when the process has ended without it."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := reached()) and process.runs() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return found
 
 
 def wait_until_gone(process: Process) -> None:

@@ -129,6 +129,14 @@ class Process:
             time.sleep(0.05)
 
 
+def wait_for(process: Process, reached: Callable[[], object]):
+    """What ``reached`` gives once it is true, or when the process has ended without it."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := reached()) and process.runs() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
 def rows(run: RunDirectory) -> list[dict[str, str]]:
     """Whole rows of ``candidates.csv``, read by the standard library alone."""
     if not run.candidates_file.is_file():

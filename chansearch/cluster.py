@@ -81,8 +81,8 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[RaySession]:
         # SIGTERM now, for Ray puts its own answer to it in place when it starts.
         with _stoppable(), Pulse.of_ray(is_local=config.address == "local") as pulse:
             yield RaySession(_dashboard(context.dashboard_url), pulse)
-    except (KeyboardInterrupt, Interrupted, ray.exceptions.RayError) as ended:
-        raise _lost(ended, pulse) from None
+    except (KeyboardInterrupt, Exception) as ended:
+        raise _explained(ended, pulse) from None
     finally:
         ray.shutdown()
 
@@ -98,8 +98,10 @@ def _why_not_started(config: RayConfig, error: Exception) -> str:
     return f"Ray cannot start on this machine: {reason} ({hint} must be short)"
 
 
-def _lost(ended: BaseException, pulse: Pulse | None) -> BaseException:
+def _explained(ended: BaseException, pulse: Pulse | None) -> BaseException:
     """What to raise for ``ended``, which may be no more than what the death of Ray looked like from where it came."""
+    if isinstance(ended, (UserError, OSError)):  # these explain themselves
+        return ended
     if pulse is not None:
         with suppress(KeyboardInterrupt):
             pulse.check()

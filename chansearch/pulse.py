@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import socket
 import threading
@@ -10,11 +9,10 @@ import time
 from collections.abc import Mapping
 
 _EVERY = 0.5  # seconds between two looks
-# Seconds within which the head of a joined cluster may start again. After 60 Ray ends the driver without a word.
-_HEAD_AWAY = 45.0
-_AGAIN = (
-    15.0  # seconds until a driver that did not hear is interrupted once more: Python drops what a destructor raises
-)
+# Seconds within which the head of a joined cluster may start again, and for which anyone may be silent. After 60 Ray
+# ends the driver without a word.
+_AWAY = 45.0
+_AGAIN = 15.0  # seconds until the driver is interrupted once more: Python drops what a destructor raises
 
 
 class Pulse:
@@ -22,7 +20,7 @@ class Pulse:
     and is ``lost`` from then on."""
 
     def __init__(self, daemons: Mapping[str, tuple[str, int]], patience: Mapping[str, float]) -> None:
-        """``daemons``: names and addresses on which they listen; ``patience``: seconds for which each may be away."""
+        """``daemons``: names and addresses on which they listen; ``patience``: seconds for which each may refuse."""
         self.lost = ""
         self._daemons, self._patience = dict(daemons), patience
         self._over = threading.Event()
@@ -40,7 +38,7 @@ class Pulse:
         for held in ray.nodes():
             if held["NodeID"] == here.get_node_id():
                 daemons[node] = (held["NodeManagerAddress"], held["NodeManagerPort"])
-        return Pulse(daemons, {node: 0.0, head: 0.0 if is_local else _HEAD_AWAY})
+        return Pulse(daemons, {node: 0.0, head: 0.0 if is_local else _AWAY})
 
     def __enter__(self) -> Pulse:
         self._thread.start()
@@ -53,7 +51,7 @@ class Pulse:
     def check(self) -> None:
         """For whoever hears that a worker died: raises ``KeyboardInterrupt`` where all did, as the watch soon will."""
         for name, address in self._daemons.items():
-            if not self._patience[name] and not _listens(address):
+            if not self._patience[name] and _listens(address) is False:
                 self.lost = self.lost or name
         if self.lost:
             raise KeyboardInterrupt
@@ -62,17 +60,21 @@ class Pulse:
         heard = dict.fromkeys(self._daemons, time.monotonic())
         while not self._over.wait(_AGAIN if self.lost else _EVERY):
             for name, address in self._daemons.items():
-                if _listens(address):
+                if listens := _listens(address):
                     heard[name] = time.monotonic()
-                elif time.monotonic() - heard[name] >= self._patience[name]:
+                elif time.monotonic() - heard[name] >= (self._patience[name] if listens is False else _AWAY):
                     self.lost = self.lost or name
             if self.lost:
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
 
-def _listens(address: tuple[str, int]) -> bool:
-    """Whether a process holds the port; a busy one need not answer. Only a refusal is proof that it is gone, but where
-    a machine went away nobody refuses."""
-    with contextlib.suppress(OSError), socket.create_connection(address, timeout=5):
-        return True
-    return False
+def _listens(address: tuple[str, int]) -> bool | None:
+    """Whether a process holds the port; a busy one need not answer. None for silence: a machine that is gone or lost in
+    work, a driver without a free file."""
+    try:
+        with socket.create_connection(address, timeout=5):
+            return True
+    except ConnectionRefusedError:
+        return False
+    except OSError:
+        return None

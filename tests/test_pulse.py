@@ -33,6 +33,19 @@ def test_one_that_may_start_again_is_waited_for(daemon):
     assert pulse.lost == ""
 
 
+def test_one_that_is_silent_for_a_while_is_not_gone(daemon, monkeypatch):
+    """A backlog that is full: connections are neither taken nor refused, as on a machine that is lost in work."""
+
+    def silent(address, timeout):
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", silent)
+    with Pulse({"raylet": daemon.getsockname()}, {"raylet": 0.0}) as pulse:
+        time.sleep(1.2)
+        pulse.check()
+    assert pulse.lost == ""
+
+
 def test_a_driver_that_did_not_hear_is_told_again(daemon, monkeypatch):
     monkeypatch.setattr("chansearch.pulse._AGAIN", 0.1)
     with Pulse({"raylet": daemon.getsockname()}, {"raylet": 0.0}):
