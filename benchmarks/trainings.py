@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, that may be killed: for tests, and for ``python -m benchmarks resume``."""
+"""Trainings in processes of their own that may be killed: for tests, and for those benchmarks that train."""
 
 from __future__ import annotations
 
