@@ -19,7 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.processes import TINY, Process, rows
 from benchmarks.table import RESULTS, markdown, number, publish
+from chansearch.files import csv_text, write_aside
+from chansearch.search.rundir import RunDirectory
 
 _FIGURES = Path(__file__).parents[1] / "docs" / "figures"
 _PAUSE = 3.0  # seconds between two looks
@@ -53,8 +56,6 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         looks, seconds = _search(options, Path(folder))
-    from chansearch.files import csv_text, write_aside
-
     rows = [asdict(look) for look in looks]
     write_aside(RESULTS / "soak.csv", csv_text(rows[0], rows))
     _draw(looks)
@@ -63,9 +64,6 @@ def main(arguments: list[str]) -> None:
 
 def _search(options: argparse.Namespace, folder: Path) -> tuple[list[Look], float]:
     """What was seen of a search until its end, and the seconds it took."""
-    from chansearch.search.rundir import RunDirectory
-    from tests.search.live import TINY, Process, rows
-
     size = (f"search.candidates={options.candidates}", "train.epochs=1", "data.train_images=100")
     start = time.monotonic()
     process = Process("search", *TINY, *size, f"sampler={options.sampler}", "name=soak", cwd=folder)
@@ -139,7 +137,6 @@ def _report(options: argparse.Namespace, looks: Sequence[Look], seconds: float) 
 
 
 def _draw(looks: Sequence[Look]) -> None:
-    from chansearch.files import write_aside
     from chansearch.report import canvas
 
     figure, panels = canvas.new_panels(2)
