@@ -79,13 +79,13 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[str | None]:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running Ray: what a trial gets, and how many trials fit at a time."""
+    """A running Ray: what a trial gets, and how many trials fit at a time when it starts."""
 
     cpus_per_trial: float
     gpus_per_trial: float
     memory_per_trial: int  # bytes, on the host
     workers: int
-    is_local: bool
+    most: int | None  # trials at a time; None: as many as fit on a cluster that may grow
 
 
 @contextmanager
@@ -129,7 +129,7 @@ def _measured(config: ClusterConfig, trial_bytes: int, ray) -> Cluster:
         gpus_per_trial=share,
         memory_per_trial=memory,
         workers=min(int(fits), config.workers or int(fits)),
-        is_local=config.address == "local",
+        most=config.workers or (int(fits) if config.address == "local" else None),
     )
 
 
@@ -145,14 +145,6 @@ def validate_cluster(config: ClusterConfig) -> None:
     port = config.dashboard_port
     if port is not None and not 1024 <= port <= 65535:
         raise UserError(f"cluster.dashboard_port: {port}; allowed: null or 1024 to 65535")
-
-
-def why_died(error: Exception | None) -> str:
-    """Why Ray gave a worker up, in one line; running out of memory goes by that name."""
-    text = str(error or "unknown")
-    if "OutOfMemory" in type(error).__name__ or "memory" in text.lower():
-        return f"worker out of memory: {text.splitlines()[0]}"
-    return f"worker died: {text.splitlines()[0]}"
 
 
 @contextmanager
