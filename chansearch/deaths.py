@@ -17,8 +17,9 @@ def why_died(error: Exception | None) -> str:
 
     if isinstance(error, RayTaskError):
         cause = error.cause if isinstance(error.cause, Exception) else None
-        what = str(error).strip() if cause is None else str(cause) or type(cause).__name__
-        return f"worker {'out of memory' if cause and is_out_of_memory(cause) else 'died'}: {what.splitlines()[-1]}"
+        what = str(error).strip() if cause is None else str(cause).strip() or type(cause).__name__
+        word = "out of memory" if cause is not None and is_out_of_memory(cause) else "died"
+        return f"worker {word}: {what.splitlines()[-1].removeprefix('out of memory: ')}"
     text = str(error or "unknown")
     # The message of a process that was simply killed mentions memory too, as one of several guesses.
     if isinstance(error, OutOfMemoryError) or "running low on memory" in text:

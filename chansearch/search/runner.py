@@ -81,7 +81,8 @@ def run_jobs(
     A job whose worker died, ran out of memory, or was killed for it was not done after ``timeout`` seconds, starts
     again, ``retries`` times. ``record_rank``: see ``reports``.
     """
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    # Of a worker that died it logs a traceback; what the user needs of it is printed and recorded.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     # Tune insists on a folder for its own bookkeeping. Nothing is read back from it: the run directory is the record.
     storage = tempfile.mkdtemp(prefix="chansearch-tune-")
     try:
@@ -240,6 +241,7 @@ class _Ears(_Unpickled, tune.Callback):
 
     def on_trial_recover(self, iteration, trials, trial, **info) -> None:
         self._retries[trial.trial_id] = self._retries.get(trial.trial_id, 0) + 1
+        print(f"candidate {trial.config['number']} starts again: {self._why_lost(trial)}", flush=True)
 
     def on_trial_complete(self, iteration, trials, trial, **info) -> None:
         result = trial.last_result
@@ -248,9 +250,11 @@ class _Ears(_Unpickled, tune.Callback):
         _forget_metrics(trial)
 
     def on_trial_error(self, iteration, trials, trial, **info) -> None:
-        reason = self._watch.timed_out(trial) or why_died(_last_error(trial))
-        self._director.on_end(_job(trial), self._outcome(trial, State.FAILED, reason))
+        self._director.on_end(_job(trial), self._outcome(trial, State.FAILED, self._why_lost(trial)))
         _forget_metrics(trial)
+
+    def _why_lost(self, trial) -> str:
+        return self._watch.timed_out(trial) or why_died(_last_error(trial))
 
     def _outcome(self, trial, state: State, reason: str) -> Outcome:
         result = trial.last_result or {}

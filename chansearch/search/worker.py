@@ -30,8 +30,8 @@ def train_candidate(
 
     from chansearch.train.environment import release_memory
 
-    # Tune waits two seconds for the thread of a candidate that a rung has stopped to end. On a busy machine that may not
-    # do to free a large network; and of the candidate that was to come next it then never says another word.
+    # Tune gives the thread of a candidate that a rung has stopped two seconds to end. On a busy machine that may not do
+    # to free a large network; and of the candidate that was to come next it then never says another word.
     os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = str(_TEARDOWN_SECONDS)
     release_memory()
     _show(config["label"])
