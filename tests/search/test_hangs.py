@@ -9,12 +9,14 @@ from tests.search.live import Search, search
 pytestmark = pytest.mark.slow
 
 LIMIT = 10  # seconds of a trial; an untroubled one takes two, with the import of torch
-HOLDS_THE_GIL, IS_STOPPED_ONCE, HAS_NO_MEMORY, IS_KILLED_ONCE, *UNTROUBLED = range(6)
+CANDIDATES = 7
+HOLDS_THE_GIL, ENDS_SLOWLY, IS_STOPPED_ONCE, HAS_NO_MEMORY, IS_KILLED_ONCE, *UNTROUBLED = range(CANDIDATES)
 
 
 def troubled(folder):
     """The trainable, with the trouble of each candidate before it; made here so that Ray carries it to its workers."""
-    holds, stopped, no_memory, killed = HOLDS_THE_GIL, IS_STOPPED_ONCE, HAS_NO_MEMORY, IS_KILLED_ONCE
+    holds, slow, stopped = HOLDS_THE_GIL, ENDS_SLOWLY, IS_STOPPED_ONCE
+    no_memory, killed = HAS_NO_MEMORY, IS_KILLED_ONCE
 
     def fill_memory() -> None:
         """Up to a limit, but for what the process needs beside its training."""
@@ -39,6 +41,7 @@ def troubled(folder):
         import ctypes
         import os
         import signal
+        import time
 
         from chansearch.search.worker import train_candidate
 
@@ -53,9 +56,20 @@ def troubled(folder):
             os.kill(os.getpid(), signal.SIGKILL)
         if number == no_memory:
             fill_memory()
-        train_candidate(config, **given)
+        try:
+            train_candidate(config, **given)
+        finally:
+            if number == slow:
+                time.sleep(3)
 
     return train
+
+
+class Rung(runner.InOrder):
+    """Stops one candidate after its first epoch."""
+
+    def on_trial_result(self, tune_controller, trial, result: dict) -> str:
+        return self.STOP if trial.config["number"] == ENDS_SLOWLY else self.CONTINUE
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +77,11 @@ def hard(tmp_path_factory, cluster) -> Search:
     folder = tmp_path_factory.mktemp("hard")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "train_candidate", troubled(folder))
+        patch.setattr(runner, "make_scheduler", lambda *_: Rung())
         return search(
             folder,
             cluster,
-            "search.candidates=6",
+            f"search.candidates={CANDIDATES}",
             f"search.trial_timeout={LIMIT}",
             "search.retries=1",
             "train.batch_size=200",
@@ -80,12 +95,17 @@ def outcomes(hard) -> dict:
 
 
 def test_each_candidate_is_counted_once(hard, outcomes):
-    assert len(hard.run.records()) == len(outcomes) == 6
+    assert len(hard.run.records()) == len(outcomes) == CANDIDATES
 
 
 @pytest.mark.parametrize("number", UNTROUBLED)
 def test_the_others_go_on(number, outcomes):
     assert (outcomes[number].state, outcomes[number].retries) == (State.FINISHED, 0)
+
+
+def test_one_that_a_rung_stopped_may_take_its_time_to_end(outcomes):
+    """The next one is to train in its process, and would be lost were it not to wait."""
+    assert outcomes[ENDS_SLOWLY].state is State.STOPPED_AT_RUNG
 
 
 @pytest.mark.parametrize("number", [IS_STOPPED_ONCE, IS_KILLED_ONCE])
@@ -110,8 +130,6 @@ def test_one_without_memory_has_failed_with_that_word(outcomes):
 def test_the_user_is_told_what_starts_again_and_why(hard):
     said = hard.printed.splitlines()
     assert f"time limit of a training: {LIMIT} s (search.trial_timeout={LIMIT})" in said
-    again = (
-        f"candidate {IS_STOPPED_ONCE} starts again: timed out: not at its end after {LIMIT} s (search.trial_timeout)"
-    )
-    assert again in said
+    timed_out = f"timed out: not at its end after {LIMIT} s (search.trial_timeout)"
+    assert f"candidate {IS_STOPPED_ONCE} starts again: {timed_out}" in said
     assert any(line.startswith(f"candidate {IS_KILLED_ONCE} starts again: worker died: its process") for line in said)
