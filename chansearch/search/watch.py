@@ -88,8 +88,5 @@ class Watch:
             self._waiting_since = self._now
         elif not self._told and self._now - self._waiting_since > _TELL_AFTER:
             self._told = True
-            print(
-                f"waiting for a worker: no node has room for a training, which takes {self._needs}; "
-                "the search goes on as soon as one has",
-                flush=True,
-            )
+            needs = f"no node has room for a training, which takes {self._needs}"
+            print(f"waiting for a worker: {needs}; goes on when one has", flush=True)
