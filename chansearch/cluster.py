@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from chansearch.config import ClusterConfig, RayConfig
+from chansearch.deaths import why_died
 from chansearch.errors import Interrupted, UserError
 from chansearch.pulse import Pulse
 from chansearch.ranges import at_least
@@ -118,13 +119,13 @@ def _explained(ended: BaseException, pulse: Pulse | None) -> BaseException:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running Ray: what a trial gets, and how many trials fit at a time."""
+    """A running Ray: what a trial gets, and how many trials fit at a time when it starts."""
 
     cpus_per_trial: float
     gpus_per_trial: float
     memory_per_trial: int  # bytes, on the host
     workers: int
-    is_local: bool
+    most: int | None  # trials at a time; None: as many as fit on a cluster that may grow
     pulse: Pulse
 
 
@@ -169,7 +170,7 @@ def _measured(config: ClusterConfig, trial_bytes: int, ray, pulse: Pulse) -> Clu
         gpus_per_trial=share,
         memory_per_trial=memory,
         workers=min(int(fits), config.workers or int(fits)),
-        is_local=config.address == "local",
+        most=config.workers or (int(fits) if config.address == "local" else None),
         pulse=pulse,
     )
 
@@ -186,14 +187,6 @@ def validate_cluster(config: ClusterConfig) -> None:
     port = config.dashboard_port
     if port is not None and not 1024 <= port <= 65535:
         raise UserError(f"cluster.dashboard_port: {port}; allowed: null or 1024 to 65535")
-
-
-def why_died(error: Exception | None) -> str:
-    """Why Ray gave a worker up, in one line; running out of memory goes by that name."""
-    text = str(error or "unknown")
-    if "OutOfMemory" in type(error).__name__ or "memory" in text.lower():
-        return f"worker out of memory: {text.splitlines()[0]}"
-    return f"worker died: {text.splitlines()[0]}"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from chansearch.config import from_plain
 from chansearch.errors import UserError
+from chansearch.probe import Probes
 from chansearch.search.candidate import CurvePoint, Outcome, Record, State, ranked
 from chansearch.search.plan import Plan
 from chansearch.search.rundir import RunDirectory
@@ -18,7 +19,7 @@ def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outco
     Fresh seeds follow those of the run, also where it has trained few candidates with all of them. Raises
     ``UserError`` where fewer than two candidates are finished or the data has changed.
     """
-    from chansearch.search.session import check, connected_for, load_same
+    from chansearch.search.session import check, connected_for, load_same, measured_limit
 
     held = run.config()
     config = from_plain(held, str(run.config_file))
@@ -31,7 +32,9 @@ def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outco
     first = config.train.seeds
     session = _Confirmation(plan, dataset, contenders, tuple(range(first, first + seeds)))
     with connected_for(plan, dataset) as cluster:
-        session.run(cluster)
+        with Probes(cluster, config.train) as probes:
+            limit = measured_limit(plan, probes, dataset, confirming=seeds)
+        session.run(cluster, limit)
     return session.results
 
 
@@ -45,11 +48,13 @@ class _Confirmation:
         self._under_way: dict[int, Record] = {}
         self.results: list[tuple[Record, Outcome]] = []
 
-    def run(self, cluster) -> None:
+    def run(self, cluster, limit: float | None) -> None:
+        """``limit``: seconds of a trial."""
         from chansearch.search.runner import run_jobs
 
-        config = self._plan.config
-        run_jobs(self, cluster, self._dataset, self._plan.skeleton, config.train, retries=config.search.retries)
+        config, skeleton = self._plan.config, self._plan.skeleton
+        retries = config.search.retries
+        run_jobs(self, cluster, self._dataset, skeleton, config.train, retries=retries, timeout=limit)
 
     def next_job(self):
         from chansearch.search.runner import Job

@@ -6,9 +6,14 @@ import dataclasses
 from dataclasses import dataclass
 
 from chansearch.config import SchedulerConfig, SearchConfig
-from chansearch.durations import DAY, format_seconds
+from chansearch.durations import DAY, HOUR, format_seconds
 from chansearch.train.estimate import training_seconds
 from chansearch.train.results import StepTime
+
+AUTO = "auto"  # the search.trial_timeout that trial_limit works out
+# Times what the slowest training should take. A hang must end by itself, but a machine on which other work begins after
+# the estimate is no hang, and what its trainings have done is not to be thrown away: so the limit is loose.
+_LOOSE = 20
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,31 @@ class Work:
 
     def seconds(self, step: StepTime, workers: int) -> float:
         """Wall-clock seconds with every worker as fast as the measured one, all of them busy to the end."""
-        one_seed = training_seconds(step, self.train_images, self.val_images, self.epochs)
-        return self.trainings * one_seed / workers
+        return self.trainings * self._one_seed(step) / workers
+
+    def trial_seconds(self, step: StepTime) -> float:
+        """Of one trial: a candidate with all the seeds that it trains at a time."""
+        return self._one_seed(step) * (self.seeds if self.contenders is None else 1)
+
+    def _one_seed(self, step: StepTime) -> float:
+        return training_seconds(step, self.train_images, self.val_images, self.epochs)
+
+
+def trial_limit(asked: float | str | None, work: Work, step: StepTime, heaviest: float) -> float | None:
+    """Seconds after which a trial is taken to hang; None for never.
+
+    ``asked`` is ``search.trial_timeout``; ``heaviest`` the MACs of the heaviest candidate over those of the network
+    that ``step`` was measured on, which is at most how much longer it takes.
+    """
+    return max(HOUR, _LOOSE * heaviest * work.trial_seconds(step)) if asked == AUTO else asked
+
+
+def describe_limit(asked: float | str | None, limit: float | None) -> str:
+    """One line: when a trial is taken to hang."""
+    if limit is None:
+        return "time limit of a training: none (search.trial_timeout=null)"
+    why = f"auto: {_LOOSE} times what the slowest should take, at least an hour" if asked == AUTO else f"{limit:g}"
+    return f"time limit of a training: {format_seconds(limit)} (search.trial_timeout={why})"
 
 
 def describe(config: SearchConfig, work: Work, step: StepTime, workers: int, laptop: Work) -> str:

@@ -25,6 +25,7 @@ from chansearch.errors import UserError
 from chansearch.nets.spec import NetworkSpec
 from chansearch.proxies.names import check_proxy
 from chansearch.ranges import at_least
+from chansearch.search.estimate import AUTO
 from chansearch.search.latency import LatencyLimit
 from chansearch.search.problem import Problem
 from chansearch.space import make_family
@@ -151,6 +152,9 @@ def _check_settings(config: SearchConfig) -> None:
     ):
         if value is not None:
             at_least(key, value, least)
+    timeout = config.search.trial_timeout
+    if timeout not in (None, AUTO) and not (type(timeout) in (int, float) and 0 < timeout < math.inf):
+        raise UserError(f"search.trial_timeout: {timeout!r}; allowed: auto, null, or seconds above 0")
     if config.sampler.prescreen is not None:
         check_proxy("sampler.prescreen", config.sampler.prescreen, "null, ")
     validate_cluster(config.cluster)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
+import pickle
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from chansearch.cluster import Cluster, why_died
+from chansearch.cluster import Cluster
 from chansearch.config import SchedulerConfig
+from chansearch.deaths import why_died
 from chansearch.nets import NetworkSpec
 from chansearch.pulse import Pulse
 from chansearch.search.candidate import CurvePoint, Outcome, State
 from chansearch.search.spent import Spent
+from chansearch.search.watch import Watch
 from chansearch.search.worker import ENDED, train_candidate
 from chansearch.space import format_channels
 from chansearch.train.config import TrainConfig
@@ -95,14 +100,16 @@ def run_jobs(
     *,
     scheduler: TrialScheduler | None = None,
     retries: int,
+    timeout: float | None = None,
     record_rank: bool = False,
 ) -> None:
     """Train the director's jobs until it has none left and none is under way.
 
-    A job whose worker died starts again, ``retries`` times. ``record_rank``: see ``reports``. Raises what the director
-    raises; what is under way then is told to nobody.
+    A job whose worker died, ran out of memory, or was killed for it was not done after ``timeout`` seconds, starts
+    again, ``retries`` times. ``record_rank``: see ``reports``. Raises what the director raises; what is under way then
+    is told to nobody.
     """
-    # Not even errors: a trace of every worker that died, of which the record has the reason.
+    # Of a worker that died it logs a traceback; what the user needs of it is printed and recorded.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     # Tune insists on a folder for its own bookkeeping. Nothing is read back from it: the run directory is the record.
     storage = tempfile.mkdtemp(prefix="chansearch-tune-")
@@ -120,8 +127,8 @@ def run_jobs(
                 search_alg=_Source(director, cluster),
                 scheduler=scheduler or InOrder(),
                 num_samples=-1,
-                # A cluster may grow, so there Tune itself sees what fits.
-                max_concurrent_trials=cluster.workers if cluster.is_local else None,
+                # None: Tune itself sees what fits, and asks for one job ahead.
+                max_concurrent_trials=cluster.most,
                 # A new process would import torch anew for each candidate.
                 reuse_actors=True,
                 trial_name_creator=lambda trial: trial.config["label"],
@@ -130,7 +137,7 @@ def run_jobs(
             run_config=tune.RunConfig(
                 storage_path=storage,
                 name="trials",
-                callbacks=[_Ears(director, cluster.pulse)],
+                callbacks=[_Ears(director, cluster.pulse, Watch(timeout, _share(cluster)))],
                 failure_config=tune.FailureConfig(max_failures=retries),
                 verbose=0,
             ),
@@ -240,11 +247,15 @@ class _Source(_Unpickled, Searcher):
 class _Ears(_Unpickled, tune.Callback):
     """Tune tells here what trials do."""
 
-    def __init__(self, director: Director, pulse: Pulse) -> None:
-        self._director, self._pulse = director, pulse
+    def __init__(self, director: Director, pulse: Pulse, watch: Watch) -> None:
+        self._director, self._pulse, self._watch = director, pulse, watch
         self._retries: dict[str, int] = {}
         self._begun: dict[str, float] = {}
         self._last_end = 0.0
+
+    @_own
+    def on_step_end(self, iteration, trials, **info) -> None:
+        self._watch.look(trials)
 
     @_own
     def on_trial_start(self, iteration, trials, trial, **info) -> None:
@@ -265,6 +276,7 @@ class _Ears(_Unpickled, tune.Callback):
     @_own
     def on_trial_recover(self, iteration, trials, trial, **info) -> None:
         self._retries[trial.trial_id] = self._retries.get(trial.trial_id, 0) + 1
+        print(f"candidate {trial.config['number']} starts again: {self._why_lost(trial)}", flush=True)
 
     @_own
     def on_trial_complete(self, iteration, trials, trial, **info) -> None:
@@ -276,8 +288,11 @@ class _Ears(_Unpickled, tune.Callback):
     @_own
     def on_trial_error(self, iteration, trials, trial, **info) -> None:
         self._pulse.check()  # with Ray all workers die, which is no failure of the candidate
-        self._director.on_end(_job(trial), self._outcome(trial, State.FAILED, why_died(trial.get_error())))
+        self._director.on_end(_job(trial), self._outcome(trial, State.FAILED, self._why_lost(trial)))
         _forget_metrics(trial)
+
+    def _why_lost(self, trial) -> str:
+        return self._watch.timed_out(trial) or why_died(_last_error(trial))
 
     def _outcome(self, trial, state: State, reason: str) -> Outcome:
         result = trial.last_result or {}
@@ -305,6 +320,24 @@ class _Ears(_Unpickled, tune.Callback):
 def _job(trial) -> Job:
     config = trial.config
     return Job(config["number"], tuple(config["channels"]), tuple(config["seeds"]), config["further"])
+
+
+def _last_error(trial) -> Exception | None:
+    """What Tune has written down a moment ago; its own ``get_error`` looks where the file is copied to later."""
+    file = trial.pickled_error_file
+    with contextlib.suppress(OSError):
+        return pickle.loads(Path(file).read_bytes()) if file else None
+    return None
+
+
+def _share(cluster: Cluster) -> str:
+    """What a trial takes of a node, for the user."""
+    parts = [f"{cluster.cpus_per_trial:g} CPU"]
+    if cluster.gpus_per_trial:
+        parts.append(f"{cluster.gpus_per_trial:g} GPU")
+    if cluster.memory_per_trial:
+        parts.append(f"{cluster.memory_per_trial / 1e9:.1f} GB")
+    return " and ".join(parts)
 
 
 def _forget_metrics(trial) -> None:

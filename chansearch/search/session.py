@@ -13,8 +13,9 @@ from chansearch.config import UNGUIDED_SAMPLERS, SearchConfig, compose, from_pla
 from chansearch.errors import Interrupted, UserError
 from chansearch.files import check_disk, time_stamp
 from chansearch.probe import Probes
-from chansearch.search.candidate import CurvePoint, Outcome, Record
+from chansearch.search.candidate import Candidate, CurvePoint, Outcome, Record
 from chansearch.search.contenders import FIRST_SEED, Further, joined, left
+from chansearch.search.estimate import AUTO, Work, describe, describe_limit, trial_limit
 from chansearch.search.latency import LatencyBound
 from chansearch.search.plan import Plan, make_plan
 from chansearch.search.prescreen import Prescreen
@@ -65,13 +66,13 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
         began = time.monotonic()
         with connected_for(plan, dataset) as cluster:
             with Probes(cluster, config.train) as probes:
-                _print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
+                limit = _print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
                 session = session_time(probes)
             facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
             run = RunDirectory.create(path, dataclasses.asdict(config) | {"provenance": facts})
             print(f"run: {run.path}", flush=True)
             with run.locked():
-                _Session(plan, run, dataset, bound=bound).run(cluster, session, began)
+                _Session(plan, run, dataset, bound=bound).run(cluster, session, began, limit)
     return run
 
 
@@ -100,8 +101,9 @@ def resume(run: RunDirectory) -> RunDirectory:
             print(f"run: {run.path}: {len(records)} candidates kept, {to_go}", flush=True)
             director = _Session(plan, run, dataset, records, bound)
             with Probes(cluster, config.train) as probes:
+                limit = measured_limit(plan, probes, dataset)
                 session = session_time(probes)
-            director.run(cluster, session, began)
+            director.run(cluster, session, began, limit)
     return run
 
 
@@ -157,8 +159,8 @@ class _Session:
         )
         self._progress.restore(records)
 
-    def run(self, cluster, session: SessionTime, began: float) -> None:
-        """``began``: when the session did, on ``time.monotonic``'s clock."""
+    def run(self, cluster, session: SessionTime, began: float, limit: float | None) -> None:
+        """``began``: when the session did, on ``time.monotonic``'s clock. ``limit``: seconds of a trial."""
         from chansearch.search.runner import ResumableASHA, make_scheduler, run_jobs
 
         config = self._plan.config
@@ -176,6 +178,7 @@ class _Session:
                     config.train,
                     scheduler=scheduler,
                     retries=config.search.retries,
+                    timeout=limit,
                     record_rank=config.search.record_rank,
                 )
         except KeyboardInterrupt:
@@ -380,23 +383,56 @@ def _announce_prescreen(plan: Plan) -> None:
     print(prescreen.describe(_typical(plan), screened), flush=True)
 
 
+def _first_by_macs(plan: Plan) -> list[Candidate]:
+    """The first ten candidates, lightest first."""
+    return sorted((p.candidate for p in _first_proposals(plan, 10)), key=lambda candidate: candidate.macs)
+
+
 def _typical(plan: Plan) -> tuple[int, ...]:
     """Channels of the candidate in the middle, by MACs, of the first ten."""
-    first = sorted((p.candidate for p in _first_proposals(plan, 10)), key=lambda candidate: candidate.macs)
+    first = _first_by_macs(plan)
     return first[len(first) // 2].channels
 
 
-def _print_estimate(plan: Plan, cluster, probes: Probes, train_images: int, val_images: int) -> None:
-    """A few steps, on as many workers at once as the search will use."""
-    from chansearch.search.estimate import Work, describe
+def measured_limit(plan: Plan, probes: Probes, dataset, *, confirming: int | None = None) -> float | None:
+    """Seconds after which a trial on these workers is taken to hang, None for never. ``confirming``: seeds of a trial
+    where they are not the search's."""
+    from chansearch.train.estimate import slowest
+
+    asked = plan.config.search.trial_timeout
+    if asked != AUTO:
+        return asked
+    step = slowest(probes.step_times(plan.skeleton.with_channels(_typical(plan))))
+    work = _work(plan, len(dataset.train.images), len(dataset.val.images))
+    if confirming is not None:
+        work = dataclasses.replace(work, seeds=confirming, contenders=None)
+    return trial_limit(asked, work, step, _heaviest(plan))
+
+
+def _heaviest(plan: Plan) -> float:
+    """Its MACs over those of the typical candidate."""
+    first = _first_by_macs(plan)
+    return first[-1].macs / first[len(first) // 2].macs
+
+
+def _work(plan: Plan, train_images: int, val_images: int) -> Work:
+    config = plan.config
+    contenders = config.scheduler.contenders if config.scheduler.name == "contenders" else None
+    return Work(train_images, val_images, config.train.epochs, config.train.seeds, config.search.candidates, contenders)
+
+
+def _print_estimate(plan: Plan, cluster, probes: Probes, train_images: int, val_images: int) -> float | None:
+    """A few steps, on as many workers at once as the search will use. Gives the time limit of a trial, in seconds."""
     from chansearch.train.estimate import expected_images, slowest
 
     config = plan.config
-    steps = probes.step_times(plan.skeleton.with_channels(_typical(plan)))
-    contenders = config.scheduler.contenders if config.scheduler.name == "contenders" else None
-    work = Work(train_images, val_images, config.train.epochs, config.train.seeds, config.search.candidates, contenders)
+    step = slowest(probes.step_times(plan.skeleton.with_channels(_typical(plan))))
+    work = _work(plan, train_images, val_images)
     laptop = compose(["fidelity=laptop"])
     subset = dataclasses.replace(config.data, train_images=laptop.data.train_images, val_images=laptop.data.val_images)
     images = expected_images(subset)
-    less = Work(*images, laptop.train.epochs, laptop.train.seeds, config.search.candidates, contenders)
-    print(describe(config, work, slowest(steps), cluster.workers, less), flush=True)
+    less = Work(*images, laptop.train.epochs, laptop.train.seeds, config.search.candidates, work.contenders)
+    print(describe(config, work, step, cluster.workers, less), flush=True)
+    limit = trial_limit(config.search.trial_timeout, work, step, _heaviest(plan))
+    print(describe_limit(config.search.trial_timeout, limit), flush=True)
+    return limit

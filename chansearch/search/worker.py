@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import time
 from collections.abc import Iterator
 
 from chansearch.nets import NetworkSpec, build
 from chansearch.train.config import TrainConfig
-from chansearch.train.results import MatrixRate, reason_of
+from chansearch.train.results import MatrixRate, is_out_of_memory, reason_of
 
 # Why a training ended, under this key of its last report; absent when the scheduler stopped it.
 ENDED = "ended"
+_TEARDOWN_SECONDS = 10**8  # as long as it takes; one that hangs meets search.trial_timeout
 
 
 def train_candidate(
@@ -21,12 +23,16 @@ def train_candidate(
     """Tune's trainable. ``config`` holds the candidate's ``channels`` and ``seeds``; reports once an epoch.
 
     A group of seeds is one trial, so that early stopping and rungs judge the mean over the seeds. Every failure that
-    is the training's own is reported, not raised: Tune would start it again, and it would fail again.
+    is the training's own is reported, not raised: Tune would start it again, and it would fail again. Want of memory is
+    raised, for it depends on what else is on the machine, and a process of its own is what a new start gets.
     """
     from ray import tune
 
     from chansearch.train.environment import release_memory
 
+    # Tune gives the thread of a candidate that a rung has stopped two seconds to end. On a busy machine that may not do
+    # to free a large network; and of the candidate that was to come next it then never says another word.
+    os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = str(_TEARDOWN_SECONDS)
     release_memory()
     _show(config["label"])
     for report in reports(config, dataset, skeleton, recipe, record_rank):
@@ -54,7 +60,8 @@ def reports(
 
     ``images``, ``seconds`` and ``eval_seconds`` are sums since the start, all seeds together; ``seconds`` are spent in
     training and measuring, ``eval_seconds`` of them in measuring. ``record_rank``: the last report also has the nuclear
-    norm and the rank of each seed's final feature of the images that rank.
+    norm and the rank of each seed's final feature of the images that rank. Raises ``MemoryError``, with the reason,
+    where an allocation failed; any other failure is the last report.
     """
     import torch
 
@@ -89,6 +96,8 @@ def reports(
         spent = {name: report[name] + measuring for name in ("seconds", "eval_seconds")}
         yield report | spent | measured | {ENDED: ended}
     except Exception as error:
+        if is_out_of_memory(error):
+            raise MemoryError(reason_of(error)) from None
         yield report | {ENDED: "failed", "reason": reason_of(error)}
 
 

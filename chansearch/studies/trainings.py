@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chansearch.cluster import Cluster, why_died
+from chansearch.cluster import Cluster
+from chansearch.deaths import why_died
 from chansearch.durations import format_seconds
 from chansearch.nets import NetworkSpec, build
 from chansearch.tables import append_rows, parsed, read_rows

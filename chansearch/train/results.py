@@ -68,12 +68,24 @@ class Diverged(Exception):
         return f"seed {self.seed} diverged in epoch {self.epoch}: {self.reason}"
 
 
+# What torch's allocator, the C++ library, CUDA and cuDNN say where they raise a plain RuntimeError.
+_NO_MEMORY = ("out of memory", "allocate memory", "not enough memory", "bad_alloc", "ALLOC_FAILED")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocation failed, on the processor or on a GPU."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+
+
 def reason_of(error: Exception) -> str:
-    """Why a training failed, for its record: what it was, and where."""
+    """Why a training failed, for its record: what it was, and where; running out of memory goes by that name."""
     if isinstance(error, Diverged):
         return str(error)
     where = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+    word = "out of memory: " if is_out_of_memory(error) else ""
+    return f"{word}{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
 
 
 class EarlyStopping:

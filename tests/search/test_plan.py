@@ -14,7 +14,7 @@ from chansearch.errors import UserError
 from chansearch.provenance import provenance
 from chansearch.pulse import Pulse
 from chansearch.search.candidate import CurvePoint, Draws, State
-from chansearch.search.estimate import Work, describe
+from chansearch.search.estimate import Work, describe, describe_limit, trial_limit
 from chansearch.search.plan import make_plan
 from chansearch.search.progress import Progress
 from chansearch.train.config import DataConfig
@@ -52,6 +52,46 @@ class TestPlan:
     )
     def test_allows_what_is_allowed(self, overrides):
         make_plan(compose(overrides), classes=10)
+
+
+class TestTimeLimit:
+    STEP = StepTime(1000.0, 4000.0)
+    LONG = Work(train_images=45_000, val_images=5_000, epochs=30, seeds=3, candidates=200)
+
+    def test_is_loose_around_the_slowest_training(self):
+        slowest = 1.5 * 3 * 30 * (45 + 1.25)
+        assert trial_limit("auto", self.LONG, self.STEP, heaviest=1.5) == pytest.approx(20 * slowest)
+
+    def test_counts_the_one_seed_that_a_trial_of_contenders_has(self):
+        work = dataclasses.replace(self.LONG, contenders=3)
+        assert trial_limit("auto", work, self.STEP, 1.0) == pytest.approx(20 * 30 * (45 + 1.25))
+
+    def test_is_at_least_an_hour(self):
+        assert trial_limit("auto", Work(100, 10, 1, 1, 1), self.STEP, 1.0) == 3600.0
+
+    @pytest.mark.parametrize("asked", [None, 2.5, 600])
+    def test_is_what_was_asked_for(self, asked):
+        assert trial_limit(asked, self.LONG, self.STEP, 1.0) == asked
+
+    @pytest.mark.parametrize(
+        ("asked", "limit", "said"),
+        [
+            (None, None, "none (search.trial_timeout=null)"),
+            (600, 600, "10 min (search.trial_timeout=600)"),
+            (
+                "auto",
+                3600.0,
+                "1.0 h (search.trial_timeout=auto: 20 times what the slowest should take, at least an hour)",
+            ),
+        ],
+    )
+    def test_is_said(self, asked, limit, said):
+        assert describe_limit(asked, limit) == f"time limit of a training: {said}"
+
+    @pytest.mark.parametrize("value", ["0", "-1", "soon", "true", "inf", "nan", "[1]"])
+    def test_refuses_what_is_none(self, value):
+        with pytest.raises(UserError, match=r"search\.trial_timeout: .*; allowed: auto, null, or seconds above 0"):
+            make_plan(compose([f"search.trial_timeout={value}"]), classes=10)
 
 
 class TestEstimate:

@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from chansearch.train import Diverged, EpochResult, SeedResult
-from chansearch.train.results import EarlyStopping
+from chansearch.train.results import EarlyStopping, is_out_of_memory, reason_of
 
 
 def _epoch(*accuracies: float) -> EpochResult:
@@ -23,6 +23,32 @@ def test_diverged_survives_pickling():
     error = pickle.loads(pickle.dumps(Diverged(3, 7, "training loss is nan")))
     assert (error.seed, error.epoch, error.reason) == (3, 7, "training loss is nan")
     assert str(error) == "seed 3 diverged in epoch 7: training loss is nan"
+
+
+def caught(work) -> Exception:
+    with pytest.raises(Exception) as caught:
+        work()
+    return caught.value
+
+
+def test_running_out_of_memory_goes_by_that_name():
+    """torch's own allocator, asked for more than any machine has; and the class that torch raises on a GPU."""
+    import torch
+
+    def on_a_gpu():
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    for work in (lambda: torch.empty(2**55), lambda: bytearray(2**60), on_a_gpu):
+        error = caught(work)
+        assert is_out_of_memory(error)
+        assert reason_of(error).startswith(f"out of memory: {type(error).__name__}: ")
+
+
+@pytest.mark.parametrize("work", [lambda: [][1], lambda: __import__("torch").ones(2) @ __import__("torch").ones(3)])
+def test_other_failures_do_not(work):
+    error = caught(work)
+    assert not is_out_of_memory(error)
+    assert reason_of(error).startswith(type(error).__name__)
 
 
 @pytest.mark.parametrize(
