@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,7 +47,7 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[str | None]:
 
     # Workers must start in this environment; the driver's own may differ.
     options = {
-        "runtime_env": {"env_vars": WORKER_ENV},
+        "runtime_env": {"env_vars": WORKER_ENV | (_loopback_env() if config.address == "local" else {})},
         "log_to_driver": False,
         "logging_level": logging.ERROR,
         "configure_logging": True,
@@ -75,6 +77,12 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[str | None]:
             yield _dashboard(context.dashboard_url)
     finally:
         ray.shutdown()
+
+
+def _loopback_env() -> dict[str, str]:
+    """Workers of one machine speak to each other through its loopback, wherever its name leads."""
+    loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
+    return {} if loopback is None else {"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback}
 
 
 @dataclass(frozen=True)
@@ -145,6 +153,34 @@ def validate_cluster(config: ClusterConfig) -> None:
     port = config.dashboard_port
     if port is not None and not 1024 <= port <= 65535:
         raise UserError(f"cluster.dashboard_port: {port}; allowed: null or 1024 to 65535")
+
+
+def check_recorded(config: RayConfig, source: str) -> None:
+    """Raise ``UserError`` where a run's ``config.yaml``, the ``source``, asks for what only its reader may ask for.
+
+    A run may come from anywhere. Ray runs what the cluster that it joins sends, and whoever reaches its dashboard can
+    start programs: another machine has to be named by the user, and the dashboard stays on this one.
+    """
+    host = re.sub(r"^\w+://|:\d+$", "", config.address)
+    if not (host in ("local", "auto") or _is_loopback(host) or config.address == os.environ.get("RAY_ADDRESS")):
+        raise UserError(
+            f"{source}: cluster.address: {config.address!r} is another machine, named by the run and not by you; "
+            f"if you trust it, set RAY_ADDRESS={config.address}"
+        )
+    if config.dashboard and config.address == "local" and not _is_loopback(config.dashboard_host):
+        raise UserError(
+            f"{source}: cluster.dashboard_host: {config.dashboard_host!r} would open Ray's dashboard to the network, "
+            "asked for by the run and not by you; set it to 127.0.0.1 there, and reach it through ssh -L"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:  # a name: whose it is, only the network knows
+        return False
 
 
 def why_died(error: Exception | None) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 from chansearch.errors import UserError
-from chansearch.files import csv_text, locked, read_mapping, refuse_existing, write_aside
+from chansearch.files import csv_text, locked, read_mapping, refuse_existing, refuse_links_out, write_aside
 from chansearch.nets.model import MODEL_FILE
 
 
@@ -85,10 +85,11 @@ class TrainingFolder:
 
     @staticmethod
     def open(path: Path | str) -> TrainingFolder:
-        """An existing training; raises ``UserError`` where ``path`` is none."""
+        """An existing training; raises ``UserError`` where ``path`` is none, or holds a link that leads out of it."""
         folder = TrainingFolder(Path(path))
         if not (folder.config_file.is_file() and folder.checkpoint_file.parent.is_dir()):
             raise UserError(f"run: {str(path)!r} is no training's folder; one holds config.yaml and checkpoints/")
+        refuse_links_out(folder.path)
         return folder
 
     def config(self) -> dict:
