@@ -13,6 +13,7 @@ import torch
 from chansearch.errors import UserError
 from chansearch.nets.checkpoint import read_tensors
 from tests.search.live import Process
+from tests.search.sockets import Socket
 
 
 class Training:
@@ -22,6 +23,7 @@ class Training:
         self.root, self.name, self.path = root, name, root / "results" / name
         self.code = 0
         self.out = self.err = ""
+        self.sockets: set[Socket] = set()  # of all its processes, where someone has watched them
 
     def begin(self, *settings: str) -> Process:
         return Process("train", *settings, f"name={self.name}", cwd=self.root)

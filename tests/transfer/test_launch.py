@@ -9,6 +9,7 @@ import yaml
 from chansearch.cli import main
 from chansearch.nets.model import open_model
 from tests.search.live import Process
+from tests.search.sockets import Watch
 from tests.transfer.live import Training, kill_a_worker
 from tests.transfer.tiny import make_dataset, make_world, settings
 
@@ -40,9 +41,12 @@ def killed(root) -> Training:
     """Two workers of one micro-batch a step; one of them dies in mid-epoch."""
     training = Training(root, "killed")
     process = begin(training, "cluster.workers=2")
+    watch = Watch(process)
     training.until_mid_epoch(process, 3, STEPS)
     kill_a_worker(process)
-    return training.end(process)
+    training.end(process)
+    training.sockets = watch.end()
+    return training
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def _address(text: str) -> str:
 class Watch:
     """All sockets that a process and what comes from it have open at any of the looks at them."""
 
-    def __init__(self, process: Process, seconds: float = 0.2) -> None:
+    def __init__(self, process: Process, seconds: float = 1.0) -> None:
         self.seen: set[Socket] = set()
         self._process, self._seconds, self._stop = process, seconds, threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
