@@ -53,7 +53,7 @@ def test_nor_to_where_nothing_is_yet(outside, tmp_path):
 def test_nor_out_of_a_training(outside, tmp_path):
     folder = TrainingFolder.create(tmp_path / "training", {})
     (folder.path / "log.txt").symlink_to(outside / "precious")
-    with pytest.raises(UserError, match="log.txt is a link out of the run"):
+    with pytest.raises(UserError, match=r"log\.txt is a link out of the run"):
         TrainingFolder.open(folder.path)
 
 
@@ -96,7 +96,6 @@ NAMES = (
     "x" * 300,
     "é" * 200,
     "a\udcffb",
-    "tab\tx",
     "\x1b[31m",
 )
 
