@@ -8,7 +8,7 @@ import re
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from chansearch.config import ClusterConfig, RayConfig
@@ -58,15 +58,14 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[str | None]:
             "include_dashboard": config.dashboard,
             "dashboard_host": config.dashboard_host,
             "dashboard_port": config.dashboard_port,
-            # All of Ray's ports listen on this address; work on one machine needs no other.
-            "_node_ip_address": "127.0.0.1",
             # Ray would set a third of the memory aside for objects; the images are the only large one.
             "object_store_memory": 2 * data_bytes + _STORE_FLOOR,
         }
     else:
         options["address"] = config.address
     try:
-        context = ray.init(**options)
+        with _on_the_loopback() if config.address == "local" else nullcontext():
+            context = ray.init(**options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         # Ray refuses a cluster whose idea of tokens differs from ours, and says so at length elsewhere.
@@ -77,6 +76,29 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[str | None]:
             yield _dashboard(context.dashboard_url)
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _on_the_loopback() -> Iterator[None]:
+    """A Ray that starts within it listens on 127.0.0.1, which is enough for one machine.
+
+    ``_node_ip_address="127.0.0.1"`` does not do it: on Linux Ray replaces it by the machine's own address, and then
+    listens on every network. On systems where it makes no clusters Ray keeps to the loopback; so it is told to be on
+    one, by its variable for the processes that it starts, and by the constant that it has read already for itself.
+    """
+    from ray._private import ray_constants
+
+    variable, held = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR, ray_constants.ENABLE_RAY_CLUSTER
+    set_before = os.environ.get(variable)
+    os.environ[variable], ray_constants.ENABLE_RAY_CLUSTER = "0", False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = held
+        if set_before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = set_before
 
 
 def _loopback_env() -> dict[str, str]:
