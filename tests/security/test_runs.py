@@ -100,23 +100,25 @@ NAMES = (
 )
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("command", ["search", "train"])
-def test_no_name_leads_out_of_results(command, name, tmp_path, monkeypatch, capsys):
-    from tests.transfer.tiny import make_world
+SETTINGS = {
+    "search": ["constraint=demo", "data=digits", "fidelity=demo"],
+    "train": ["model=rexnet_100", "data=folder", "data.root=."],
+}
 
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [("search", "name"), ("search", "constraint.name"), ("train", "name"), ("train", "data.name")],
+)
+def test_no_name_leads_out_of_results(command, key, name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    make_world(tmp_path)
-    settings = {
-        "search": ["constraint=demo", "data=digits", "fidelity=demo"],
-        "train": ["model=tiny.yaml", "data=folder", "data.root=images"],
-    }
     before = sorted(tmp_path.rglob("*"))
     # Twice quoted, as Hydra's grammar wants a value with signs of its own.
     quoted = "'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    assert main([command, *settings[command], f"name={quoted}"]) == 2
+    assert main([command, *SETTINGS[command], f"{key}={quoted}"]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.isprintable()
+    assert line.startswith(f"chansearch: {key}: ") and line.isprintable()
     assert sorted(tmp_path.rglob("*")) == before
 
 
