@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from chansearch.train.processor import model
+
 RESULTS = Path(__file__).parent / "results"
 
 _PACKAGES = ("torch", "torchvision", "ray", "optuna", "numpy")
@@ -44,7 +46,7 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES)
     return (
-        f"{len(os.sched_getaffinity(0))} cores of {_processor()}, {memory:.0f} GiB, {platform.system()}, "
+        f"{len(os.sched_getaffinity(0))} cores of {model()}, {memory:.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}, {versions}"
     )
 
@@ -61,10 +63,3 @@ def publish(name: str, title: str, *parts: str) -> None:
     text = "\n\n".join([f"# {title}", f"Measured on {machine()}.", *parts]) + "\n"
     (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
     print(text)
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

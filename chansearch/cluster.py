@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 from chansearch.config import ClusterConfig, RayConfig
@@ -55,7 +57,7 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[RaySession]:
 
     # Workers must start in this environment; the driver's own may differ.
     options = {
-        "runtime_env": {"env_vars": WORKER_ENV},
+        "runtime_env": {"env_vars": WORKER_ENV | (_loopback_env() if config.address == "local" else {})},
         "log_to_driver": False,
         "logging_level": logging.ERROR,
         "configure_logging": True,
@@ -66,15 +68,14 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[RaySession]:
             "include_dashboard": config.dashboard,
             "dashboard_host": config.dashboard_host,
             "dashboard_port": config.dashboard_port,
-            # All of Ray's ports listen on this address; work on one machine needs no other.
-            "_node_ip_address": "127.0.0.1",
             # Ray would set a third of the memory aside for objects; the images are the only large one.
             "object_store_memory": 2 * data_bytes + _STORE_FLOOR,
         }
     else:
         options["address"] = config.address
     try:
-        context = ray.init(**options)
+        with _on_the_loopback() if config.address == "local" else nullcontext():
+            context = ray.init(**options)
     except Exception as error:  # Ray raises nearly any type, a bare Exception for one
         raise UserError(_why_not_started(config, error)) from None
     pulse = None
@@ -115,6 +116,35 @@ def _explained(ended: BaseException, pulse: Pulse | None) -> BaseException:
     if isinstance(ended, ray.exceptions.RayError) and not isinstance(ended, ray.exceptions.RayTaskError):
         return UserError(f"cluster: {why_died(ended)}; what had ended is kept; run the command again")
     return ended
+
+
+@contextmanager
+def _on_the_loopback() -> Iterator[None]:
+    """A Ray that starts within it listens on 127.0.0.1, which is enough for one machine.
+
+    ``_node_ip_address="127.0.0.1"`` does not do it: on Linux Ray replaces it by the machine's own address, and then
+    listens on every network. On systems where it makes no clusters Ray keeps to the loopback; so it is told to be on
+    one, by its variable for the processes that it starts, and by the constant that it has read already for itself.
+    """
+    from ray._private import ray_constants
+
+    variable, held = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR, ray_constants.ENABLE_RAY_CLUSTER
+    set_before = os.environ.get(variable)
+    os.environ[variable], ray_constants.ENABLE_RAY_CLUSTER = "0", False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = held
+        if set_before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = set_before
+
+
+def _loopback_env() -> dict[str, str]:
+    """Workers of one machine speak to each other through its loopback, wherever its name leads."""
+    loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
+    return {} if loopback is None else {"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback}
 
 
 @dataclass(frozen=True)
@@ -187,6 +217,34 @@ def validate_cluster(config: ClusterConfig) -> None:
     port = config.dashboard_port
     if port is not None and not 1024 <= port <= 65535:
         raise UserError(f"cluster.dashboard_port: {port}; allowed: null or 1024 to 65535")
+
+
+def check_recorded(config: RayConfig, source: str) -> None:
+    """Raise ``UserError`` where a run's ``config.yaml``, the ``source``, asks for what only its reader may ask for.
+
+    A run may come from anywhere. Ray runs what the cluster that it joins sends, and whoever reaches its dashboard can
+    start programs: another machine has to be named by the user, and the dashboard stays on this one.
+    """
+    host = re.sub(r"^\w+://|:\d+$", "", config.address)
+    if not (host in ("local", "auto") or _is_loopback(host) or config.address == os.environ.get("RAY_ADDRESS")):
+        raise UserError(
+            f"{source}: cluster.address: {config.address!r} is another machine, named by the run and not by you; "
+            f"if you trust it, set RAY_ADDRESS={config.address}"
+        )
+    if config.dashboard and config.address == "local" and not _is_loopback(config.dashboard_host):
+        raise UserError(
+            f"{source}: cluster.dashboard_host: {config.dashboard_host!r} would open Ray's dashboard to the network, "
+            "asked for by the run and not by you; set it to 127.0.0.1 there, and reach it through ssh -L"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:  # a name: whose it is, only the network knows
+        return False
 
 
 @contextmanager

@@ -24,7 +24,9 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write such that a reader, or a crash, sees the old one or the new one, whole."""
     aside = path.with_name(f".{path.name}.part")
     try:
-        with aside.open("wb") as file:
+        # Of a process that was killed; and a link that lies there, in a folder from elsewhere, is not written through.
+        aside.unlink(missing_ok=True)
+        with aside.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -97,6 +99,19 @@ def locked(folder: Path, work: str) -> Iterator[None]:
         except BlockingIOError:
             raise UserError(f"run: {folder} is being written by another {work}; wait for it or stop it") from None
         yield
+
+
+def refuse_links_out(folder: Path) -> None:
+    """Raises ``UserError`` where ``folder``, a run that may come from anywhere, holds a link that leads out of it: what
+    is written to the run would be written there."""
+    inside = folder.resolve()
+    for parent, folders, files in os.walk(inside):
+        for path in (Path(parent, name) for name in (*folders, *files)):
+            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                raise UserError(
+                    f"run: {folder / path.relative_to(inside)} is a link out of the run, to {path.resolve()}; "
+                    "put what it leads to in its place"
+                )
 
 
 def check_writable(key: str, folder: Path) -> Path:

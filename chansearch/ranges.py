@@ -5,6 +5,8 @@ Each raises ``UserError``, for nan too.
 
 from __future__ import annotations
 
+import os
+
 from chansearch.errors import UserError, did_you_mean
 
 
@@ -36,3 +38,18 @@ def above_zero(key: str, value: float) -> None:
 def probability(key: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise UserError(f"{key}: {value}; allowed: 0 to 1")
+
+
+# Bytes. File systems stop at 255; a default name has a time and other names beside it.
+_LONGEST_NAME = 200
+
+
+def folder_name(key: str, value: str) -> None:
+    """A part of a path that stays where it is put, and can be shown to a person."""
+    stays = value and not value.startswith(".") and not any(sign in value for sign in "/\\")
+    if not (stays and value.isprintable() and len(os.fsencode(value)) <= _LONGEST_NAME):
+        shown = value if len(value) <= 40 else f"{value[:40]}…"
+        raise UserError(
+            f"{key}: {shown!r} is no folder name; allowed: letters, digits, '-', '_' and '.' inside, "
+            f"at most {_LONGEST_NAME} bytes"
+        )

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from chansearch._version import __version__
 from chansearch.cli import measuring, networks, searching, studying, training
 from chansearch.errors import Interrupted, UserError
+from chansearch.printable import printable
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.overrides += rest  # those that stand behind an option
         return given.run(given) or 0
     except UserError as error:
-        print(f"chansearch: {error}", file=sys.stderr)
+        print(f"chansearch: {printable(' '.join(str(error).splitlines()))}", file=sys.stderr)
         return 2
     except Interrupted as stopped:
         print(f"stopped; go on with `{stopped.command}`", file=sys.stderr)
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:  # a full disk in mid-search, for one: the run directory holds what was recorded
-        print(f"chansearch: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        print(printable(f"chansearch: {error.filename or 'file'}: {error.strerror or error}"), file=sys.stderr)
         return 2
 
 

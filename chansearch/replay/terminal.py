@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from chansearch.printable import printable
 from chansearch.replay.fidelity import Agreement, Reliability
 from chansearch.replay.measures import Measures, tenth_size
 from chansearch.replay.rungs import asynchronous_rungs, synchronous_rungs
 from chansearch.replay.session import Replayed
 from chansearch.report.correlation import Interval
 from chansearch.report.facts import rank_on
-from chansearch.report.plain import columns, printable, wrapped
+from chansearch.report.plain import columns, wrapped
 
 _NEVER = "never"
 

@@ -8,13 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
+from chansearch.printable import printable
 from chansearch.report import facts
 from chansearch.report.correlation import RankCorrelation
 from chansearch.report.cost import Cost, cost_of
 from chansearch.report.curves import Curve, mean_curves
 from chansearch.report.distribution import Edf, Interval, by_origin, edf, line_r2_interval
 from chansearch.report.noise import NoiseGap, OutOfSample, SeedScores, noise_gap, out_of_sample
-from chansearch.report.plain import printable
 from chansearch.report.published import FIGURE_4, TABLE_3, PublishedConstraint
 from chansearch.report.quantities import FEATURES, LATENCY, MACS, NUCLEAR_NORM, PARAMS, Quantity, ranking_quantity
 from chansearch.report.tenths import Tenth, TenthRow, tenths

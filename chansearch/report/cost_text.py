@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from chansearch.durations import format_seconds
+from chansearch.printable import printable
 from chansearch.report.analysis import Analysis
 from chansearch.report.cost import Cost
-from chansearch.report.plain import printable
 from chansearch.report.quantities import IMAGES_PER_SECOND, LOST_SECONDS, MISSING
 from chansearch.search.spent import SessionTime
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from chansearch.printable import printable
 from chansearch.report import cost_text, findings
 from chansearch.report.analysis import Analysis
-from chansearch.report.plain import columns, printable, wrapped
+from chansearch.report.plain import columns, wrapped
 from chansearch.report.quantities import LINE_R2, TEST_TOP1, Quantity
 from chansearch.report.tenths import TenthRow
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chansearch.cluster import check_recorded
 from chansearch.config import from_plain
 from chansearch.errors import UserError
 from chansearch.probe import Probes
@@ -23,6 +24,7 @@ def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outco
 
     held = run.config()
     config = from_plain(held, str(run.config_file))
+    check_recorded(config.cluster, str(run.config_file))
     records = ranked(run.records())
     contenders = records[:top]
     if len(contenders) < 2:

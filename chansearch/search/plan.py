@@ -24,7 +24,7 @@ from chansearch.cost.engines import DEVICES, ENGINES, Setting
 from chansearch.errors import UserError
 from chansearch.nets.spec import NetworkSpec
 from chansearch.proxies.names import check_proxy
-from chansearch.ranges import at_least
+from chansearch.ranges import at_least, folder_name
 from chansearch.search.estimate import AUTO
 from chansearch.search.latency import LatencyLimit
 from chansearch.search.problem import Problem
@@ -159,9 +159,14 @@ def _check_settings(config: SearchConfig) -> None:
         check_proxy("sampler.prescreen", config.sampler.prescreen, "null, ")
     validate_cluster(config.cluster)
     _check_scheduler(config.scheduler, config.train.epochs, config.train.seeds)
-    name = config.name
-    if name is not None and (not name or name.startswith(".") or any(c in name for c in "/\\\0\n")):
-        raise UserError(f"name: {name!r} is no folder name; allowed: letters, digits, '-', '_' and '.' inside")
+    # A run that is given no name is called by the other two.
+    for key, name in (
+        ("name", config.name),
+        ("constraint.name", config.constraint.name),
+        ("fidelity", config.fidelity),
+    ):
+        if name is not None:
+            folder_name(key, name)
 
 
 def _check_scheduler(config: SchedulerConfig, epochs: int, seeds: int) -> None:

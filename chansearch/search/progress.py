@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chansearch.durations import format_seconds
+from chansearch.printable import printable
 from chansearch.search.candidate import Candidate, CurvePoint, Draws, Outcome, Record, State, ranked
 from chansearch.search.contenders import FIRST_SEED
 from chansearch.space import format_channels
@@ -90,7 +91,7 @@ class Progress:
         self._running.pop((record.candidate.number, FIRST_SEED), None)
         self._note(record)
         if self._live is None:
-            self.console.print(self._line(record), markup=False)
+            self.console.print(printable(self._line(record)), markup=False)
 
     def further_ended(self, record: Record, further: Outcome) -> None:
         """One more seed of a contender has ended; ``record`` is the contender's from now on."""
@@ -99,7 +100,7 @@ class Progress:
         self._contenders[number] = record
         self._further_done += 1
         if self._live is None or not further.state.is_scored:
-            self.console.print(self._further_line(record, further), markup=False)
+            self.console.print(printable(self._further_line(record, further)), markup=False)
 
     def _note(self, record: Record) -> None:
         """Counts and the best so far: to go through all records again would take longer with each."""

@@ -3,9 +3,9 @@
 ``config.yaml`` (what was asked, with versions, seed and machine), ``candidates.csv`` (a row for each candidate that has
 ended; a contender has one more for each further seed, and its last one counts), ``curves.csv`` (a row an epoch and
 seed), ``sessions.csv`` (a row a start or resume in which a candidate ended), ``latencies.csv`` (under a bound on the
-latency: the reference, then each configuration that was measured, in order), ``study.db`` (the Optuna study), ``tb/``
-(TensorBoard), and what the report adds: ``deciles.csv``, ``figures/``, ``report.html``, ``confirm.csv``; and the
-replay: ``replay.csv``, ``epochs.csv``.
+latency: the reference, then each configuration that was measured, in order), ``study.db`` (the Optuna study),
+``resumes.yaml`` (versions and machine of each resume), ``tb/`` (TensorBoard), and what the report adds:
+``deciles.csv``, ``figures/``, ``report.html``, ``confirm.csv``; and the replay: ``replay.csv``, ``epochs.csv``.
 
 Tables are appended to, a line at a time, and a torn last line is forgiven: it belongs to a candidate or an epoch that
 had not ended. A table keeps the columns it was begun with. Whole files are written aside and renamed. Reading needs
@@ -24,7 +24,8 @@ from pathlib import Path
 import yaml
 
 from chansearch.errors import UserError
-from chansearch.files import csv_text, locked, read_mapping, refuse_existing, write_aside
+from chansearch.files import csv_text, locked, read_mapping, refuse_existing, refuse_links_out, write_aside
+from chansearch.printable import printable
 from chansearch.search.candidate import (
     Candidate,
     CurvePoint,
@@ -165,7 +166,7 @@ class RunDirectory:
 
     @staticmethod
     def open(path: Path | str) -> RunDirectory:
-        """An existing run; raises ``UserError`` where ``path`` is none."""
+        """An existing run; raises ``UserError`` where ``path`` is none, or holds a link that leads out of it."""
         run = RunDirectory(Path(path))
         try:
             is_run = run.config_file.is_file() and run.candidates_file.is_file()
@@ -173,6 +174,7 @@ class RunDirectory:
             is_run = False
         if not is_run:
             raise UserError(f"run: {str(path)!r} is no run directory; one holds config.yaml and candidates.csv")
+        refuse_links_out(run.path)
         return run
 
     @staticmethod
@@ -183,7 +185,7 @@ class RunDirectory:
         ]
         if not runs:
             raise UserError(f"run: no run under {str(results)!r}; start one with `chansearch search` or name it")
-        return RunDirectory(max(runs, key=lambda run: ((run / "config.yaml").stat().st_mtime_ns, run.name)))
+        return RunDirectory.open(max(runs, key=lambda run: ((run / "config.yaml").stat().st_mtime_ns, run.name)))
 
     def config(self) -> dict:
         """What the run was asked for, as plain YAML types."""
@@ -238,7 +240,7 @@ class RunDirectory:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
 
 
 def _mean_std(values: tuple[float, ...]) -> tuple[float | str, float | str]:

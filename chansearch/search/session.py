@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from chansearch.cluster import connected
+from chansearch.cluster import check_recorded, connected
 from chansearch.config import UNGUIDED_SAMPLERS, SearchConfig, compose, from_plain
 from chansearch.errors import Interrupted, UserError
 from chansearch.files import check_disk, time_stamp
@@ -81,8 +81,11 @@ def resume(run: RunDirectory) -> RunDirectory:
 
     Raises ``UserError`` where the run cannot be read or its data has changed, ``Interrupted`` on Ctrl-C.
     """
+    from chansearch.provenance import record_resume
+
     held = run.config()
     config = from_plain(held, str(run.config_file))
+    check_recorded(config.cluster, str(run.config_file))
     records = run.records()
     candidates_left = config.search.candidates - len(records)
     further = _further_left(config, records)
@@ -99,6 +102,7 @@ def resume(run: RunDirectory) -> RunDirectory:
             if candidates_left <= 0:
                 to_go = f"{len(further)} further seeds of contenders to go"
             print(f"run: {run.path}: {len(records)} candidates kept, {to_go}", flush=True)
+            record_resume(run.path)
             director = _Session(plan, run, dataset, records, bound)
             with Probes(cluster, config.train) as probes:
                 limit = measured_limit(plan, probes, dataset)

@@ -29,13 +29,18 @@ class StudyFile:
 
     def __init__(self, path: Path, problem: Problem) -> None:
         """Opens the study, or makes it; raises ``UserError`` when the file is no Optuna study."""
+        import sqlite3
+
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._distributions = distributions(problem)
         try:
             # Written through the storage itself: a study reads what it does not need before it adds or tells a trial.
-            self._storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+            # Opened by its path: in an address of a database a run's name with ?, # or % would be that of another file.
+            self._storage = optuna.storages.RDBStorage(
+                "sqlite:///study.db", engine_kwargs={"creator": lambda: sqlite3.connect(path, check_same_thread=False)}
+            )
             # The file has one study; a run directory that was renamed since is no new one.
             names = optuna.get_all_study_names(self._storage) or [path.resolve().parent.name]
             optuna.create_study(storage=self._storage, study_name=names[0], direction="maximize", load_if_exists=True)

@@ -10,9 +10,9 @@ import numpy as np
 
 from chansearch.errors import UserError
 from chansearch.nets.files import resolve_network
+from chansearch.printable import printable
 from chansearch.report import canvas
 from chansearch.report.correlation import RankCorrelation
-from chansearch.report.plain import printable
 from chansearch.report.published import published_network
 from chansearch.search.candidate import ranked
 from chansearch.search.rundir import RunDirectory

@@ -1,7 +1,8 @@
 """What a study leaves: a folder with its data, its figure and its findings, every file name here alone.
 
 ``config.yaml`` (what was asked, with versions and machine), ``data.csv``, ``figure.png`` and ``figure.svg``,
-``findings.md``; in a study that trains also ``trainings.csv``, which a resume reads.
+``findings.md``; in a study that trains also ``trainings.csv``, which a resume reads, and
+``resumes.yaml``, versions and machine of each resume.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from chansearch.errors import UserError
-from chansearch.files import check_writable, csv_text, read_mapping, time_stamp, write_aside
+from chansearch.files import check_writable, csv_text, read_mapping, refuse_links_out, time_stamp, write_aside
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,6 +95,7 @@ def read_begun(folder: Path) -> dict:
     """What ``begin_study`` wrote, in plain YAML types; raises ``UserError`` where there is none."""
     if not (folder / _CONFIG).is_file():
         raise UserError(f"--resume: {str(folder)!r} is no study's folder; one holds {_CONFIG}")
+    refuse_links_out(folder)
     return read_mapping(folder / _CONFIG, f"--resume: {folder / _CONFIG}")
 
 

@@ -19,8 +19,8 @@ from chansearch.errors import UserError
 from chansearch.nets.features import Spectrum, final_features
 from chansearch.nets.named import Named, open_named, told_what_it_takes
 from chansearch.nets.preprocessing import Preprocessing
+from chansearch.printable import printable
 from chansearch.report import canvas
-from chansearch.report.plain import printable
 from chansearch.studies.config import StudyConfig
 from chansearch.studies.folder import Finding, Study
 from chansearch.studies.published import SPECTRUM_AT, SPECTRUM_BELOW

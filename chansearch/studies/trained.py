@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chansearch.cluster import connected, validate_cluster
+from chansearch.cluster import check_recorded, connected, validate_cluster
 from chansearch.config import Tree, from_plain
 from chansearch.cost import price_spec
 from chansearch.durations import format_seconds
 from chansearch.errors import Interrupted, UserError
 from chansearch.files import check_disk, locked
 from chansearch.nets import NetworkSpec
+from chansearch.provenance import record_resume
 from chansearch.space import format_channels
 from chansearch.studies.config import StudyConfig
 from chansearch.studies.folder import Study, begin_study, finish_study, open_folder, read_begun
@@ -114,7 +115,10 @@ def resume(study: TrainedStudy, path: str) -> None:
     held = read_begun(folder)
     if held.get("study") != study.name:
         raise UserError(f"--resume: {path!r} was not begun by `chansearch study {study.name}`")
-    plan = check(study, from_plain(held, str(folder / "config.yaml"), study.tree))
+    source = str(folder / "config.yaml")
+    config = from_plain(held, source, study.tree)
+    check_recorded(config.cluster, source)
+    plan = check(study, config)
     with locked(folder, "study"):
         ended = {(one.network, one.seed) for one in recorded(folder)}
         left = [training for training in plan.trainings if training not in ended]
@@ -125,6 +129,7 @@ def resume(study: TrainedStudy, path: str) -> None:
             check_fingerprint(dataset, held)
             print(f"study: {folder}: {len(ended)} trainings kept, {len(left)} to go", flush=True)
             with _workers(plan, dataset) as cluster:
+                record_resume(folder)
                 _train(plan, folder, dataset, cluster, left)
         _conclude(plan, folder)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from chansearch.config import RayConfig, Tree
 from chansearch.errors import UserError
-from chansearch.ranges import above_zero, at_least, fraction, in_unit, one_of, probability
+from chansearch.ranges import above_zero, at_least, folder_name, fraction, in_unit, one_of, probability
 from chansearch.train.config import KERNELS, PRECISIONS
 
 
@@ -146,9 +146,12 @@ def validate(config: TrainingConfig) -> None:
     if cluster.cpus_per_worker is not None:
         at_least("cluster.cpus_per_worker", cluster.cpus_per_worker, 1)
     at_least("cluster.retries", cluster.retries, 0)
+    if config.name is not None:
+        folder_name("name", config.name)
 
 
 def _validate_data(data: ImagesConfig) -> None:
+    folder_name("data.name", data.name)  # part of the folder's name where that is not given
     if data.root is None:
         raise UserError("data.root: null; name the folder that holds train/<class>/… and val/<class>/…")
     for key in ("images_per_class", "val_images_per_class"):

@@ -2,7 +2,8 @@
 
 ``config.yaml`` (what was asked, with versions, seed and machine), ``epochs.csv`` (a row an epoch), ``log.txt`` (what
 was printed), ``checkpoints/`` (``start.pt``: the network at the start; ``last.pt``: all that is needed to go on),
-``model.pt`` (the network to use, see ``chansearch.nets.checkpoint``), ``tb/`` (TensorBoard). With several nodes it lies
+``model.pt`` (the network to use, see ``chansearch.nets.checkpoint``), ``tb/`` (TensorBoard),
+``resumes.yaml`` (versions and machine of each resume). With several nodes it lies
 on a disk that all of them share.
 
 Whole files are written aside and renamed. All that is read is plain data: tensors, numbers and text.
@@ -19,7 +20,7 @@ from pathlib import Path
 import yaml
 
 from chansearch.errors import UserError
-from chansearch.files import csv_text, locked, read_mapping, refuse_existing, write_aside
+from chansearch.files import csv_text, locked, read_mapping, refuse_existing, refuse_links_out, write_aside
 from chansearch.nets.model import MODEL_FILE
 
 
@@ -85,10 +86,11 @@ class TrainingFolder:
 
     @staticmethod
     def open(path: Path | str) -> TrainingFolder:
-        """An existing training; raises ``UserError`` where ``path`` is none."""
+        """An existing training; raises ``UserError`` where ``path`` is none, or holds a link that leads out of it."""
         folder = TrainingFolder(Path(path))
         if not (folder.config_file.is_file() and folder.checkpoint_file.parent.is_dir()):
             raise UserError(f"run: {str(path)!r} is no training's folder; one holds config.yaml and checkpoints/")
+        refuse_links_out(folder.path)
         return folder
 
     def config(self) -> dict:

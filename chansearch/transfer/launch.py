@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,17 +14,18 @@ from ray.exceptions import RayActorError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, UserCallback, get_context
 from ray.train.torch import TorchTrainer
 
-from chansearch.cluster import ray_session
+from chansearch.cluster import check_recorded, ray_session
 from chansearch.config import from_plain
 from chansearch.errors import Interrupted, UserError
 from chansearch.files import check_disk, time_stamp
 from chansearch.nets.checkpoint import load_checkpoint, save_checkpoint
-from chansearch.provenance import provenance
+from chansearch.provenance import provenance, record_resume
 from chansearch.train.results import Diverged
 from chansearch.transfer.batches import BatchPlan
 from chansearch.transfer.config import TRAINING, TrainingConfig
 from chansearch.transfer.folder import TrainingFolder
 from chansearch.transfer.images import Part, find_training, find_validation
+from chansearch.transfer.meeting import FileMeeting
 from chansearch.transfer.plan import Crew, Plan, describe, estimate, local_crew, make_batches, make_crew
 
 _LOOK_SECONDS = 0.5  # between looks at the log
@@ -85,6 +87,7 @@ def resume(folder: TrainingFolder) -> None:
     """
     held = folder.config()
     config = from_plain(held, str(folder.config_file), TRAINING)
+    check_recorded(config.cluster, str(folder.config_file))
     if folder.epochs_done() == config.recipe.epochs:
         print(f"training: {folder.path} is complete: {config.recipe.epochs} epochs")
         return
@@ -97,6 +100,7 @@ def resume(folder: TrainingFolder) -> None:
     with folder.locked(), ray_session(config.cluster) as session:
         crew = _cluster_crew(config)
         batches = make_batches(config, len(train), crew)
+        record_resume(folder.path)
         _train(Job(config, train, val, batches, crew, folder), session.dashboard)
 
 
@@ -119,9 +123,12 @@ def _train(job: Job, dashboard: str | None) -> None:
     # Workers stand in a folder of their own.
     folder, crew, retries = TrainingFolder(job.folder.path.resolve()), job.crew, job.config.cluster.retries
     folder.begin()
+    is_local = job.config.cluster.address == "local"
+    meeting = tempfile.TemporaryDirectory(prefix="chansearch-")
     trainer = TorchTrainer(
         _work,
         train_loop_config={"job": dataclasses.replace(job, folder=folder)},
+        torch_config=FileMeeting("nccl" if crew.on_gpus else "gloo", folder=meeting.name) if is_local else None,
         scaling_config=ScalingConfig(
             num_workers=crew.workers,
             use_gpu=crew.on_gpus,
@@ -135,7 +142,8 @@ def _train(job: Job, dashboard: str | None) -> None:
         ),
     )
     try:
-        failure = _follow(trainer.fit, job.folder, job.config.recipe.epochs)
+        with meeting:
+            failure = _follow(trainer.fit, job.folder, job.config.recipe.epochs)
     finally:
         folder.forget_ray()
     if (reason := folder.why_ended()) is not None:

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.processes import TINY, Process
 from chansearch.search.rundir import RunDirectory
+from tests.search.sockets import Socket, Watch
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Finished:
     out: str
     err: str
     dashboard: bytes  # what its address answered
+    sockets: frozenset[Socket]  # of all its processes, while it ran
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +38,10 @@ def finished(tmp_path_factory) -> Finished:
         "name=finished",
         cwd=folder,
     )
+    watch = Watch(process)
     url = process.read_until("Ray dashboard: ").split()[2]
     with urllib.request.urlopen(url, timeout=60) as answer:
         dashboard = answer.read()
     code = process.wait()
-    return Finished(RunDirectory(folder / "results" / "finished"), folder, code, process.out, process.err, dashboard)
+    run = RunDirectory(folder / "results" / "finished")
+    return Finished(run, folder, code, process.out, process.err, dashboard, frozenset(watch.end()))

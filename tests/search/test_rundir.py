@@ -61,10 +61,12 @@ def records(draw) -> Record:
 
 
 def as_written(record: Record) -> Record:
-    """A reason is kept on one line."""
+    """A reason is kept on one line, without control characters."""
     import dataclasses
 
-    reason = " ".join(record.outcome.reason.split())
+    from chansearch.printable import printable
+
+    reason = printable(" ".join(record.outcome.reason.split()))
     return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, reason=reason))
 
 

@@ -10,6 +10,7 @@ from benchmarks.processes import Process
 from benchmarks.trainings import Training, kill_a_worker
 from chansearch.cli import main
 from chansearch.nets.model import open_model
+from tests.search.sockets import Socket, Watch
 from tests.transfer.tiny import make_dataset, make_world, settings
 
 pytestmark = pytest.mark.slow
@@ -36,13 +37,22 @@ def unbroken(root) -> Training:
 
 
 @pytest.fixture(scope="module")
-def killed(root) -> Training:
+def sockets() -> set[Socket]:
+    """Of all processes of ``killed``, while it ran."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def killed(root, sockets) -> Training:
     """Two workers of one micro-batch a step; one of them dies in mid-epoch."""
     training = Training(root, "killed")
     process = begin(training, "cluster.workers=2")
+    watch = Watch(process)
     training.until_mid_epoch(process, 3, STEPS)
     kill_a_worker(process)
-    return training.end(process)
+    training.end(process)
+    sockets |= watch.end()
+    return training
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +98,10 @@ class TestOneWorker:
 
 
 class TestTwoWorkers:
+    def test_they_meet_on_this_machine_alone(self, killed, sockets):
+        assert len([socket for socket in sockets if socket.listens]) >= 4
+        assert [socket for socket in sockets if not socket.is_loopback] == []
+
     def test_they_equal_one_with_the_doubled_batch(self, unbroken, killed):
         """To rounding, at every epoch, with all that draws at random, and although one of them died on the way."""
         assert killed.code == 0

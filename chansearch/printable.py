@@ -1,0 +1,7 @@
+"""Text from data, file names and runs, made fit for a terminal."""
+
+
+def printable(text: str) -> str:
+    """Without the control characters that would move a cursor, colour a terminal, turn the reading direction or break
+    an SVG, and without halves of characters that no terminal can print."""
+    return "".join(character if character.isprintable() else "?" for character in text)
