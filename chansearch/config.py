@@ -223,7 +223,8 @@ def compose(overrides: Sequence[str], config_dir: str | None = None, tree: Tree 
         store.store(group="space", name=name, node=read_mapping(file, f"{file}:"), package="space")
     folders = [Path(config_dir).resolve()] if config_dir else []
     folders += [shipped("conf").resolve()] if tree.borrowed else []
-    search_path = ["hydra.searchpath=[" + ",".join(f'"file://{folder}"' for folder in folders) + "]"] if folders else []
+    places = ",".join(_double_quoted(f"file://{folder}") for folder in folders)
+    search_path = [f"hydra.searchpath=[{places}]"] if folders else []
     try:
         with initialize_config_dir(config_dir=str(shipped("conf") / tree.folder), version_base="1.3"):
             from hydra import compose as hydra_compose
@@ -285,6 +286,11 @@ def _quote(override: str) -> str:
     """Hydra's grammar knows letters beyond ASCII between quotes only: data.root=/home/jörg would not be read."""
     key, _, value = override.partition("=")
     return override if value.isascii() or re.search(r"[\"'\[\]{}(),]", value) else f"{key}='{value}'"
+
+
+def _double_quoted(text: str) -> str:
+    """In Hydra's grammar: a quote within is escaped, and so are the backslashes before one."""
+    return '"' + re.sub(r'(\\*)("|$)', lambda found: found[1] * 2 + ('\\"' if found[2] else ""), text) + '"'
 
 
 @cache

@@ -16,7 +16,8 @@ def mark(tmp_path):
 
 def _refused(capsys, *command: str) -> str:
     assert main(list(command)) == 2
-    [line] = capsys.readouterr().err.splitlines()
+    # Some say before what they are about to do.
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("chansearch: ")]
     return line
 
 
