@@ -96,12 +96,16 @@ class SeedRun:
             raise Diverged(self.seed, epoch, "the network's outputs are not finite")
         return 100 * correct.item() / len(part)
 
-    def features(self, part: Part) -> torch.Tensor:
-        """The final feature of every image of ``part``, float32 (n, c), see ``chansearch.nets.features``."""
+    def features(self, part: Part, epoch: int) -> torch.Tensor:
+        """The final feature of every image of ``part``, float32 (n, c), see ``chansearch.nets.features``. Raises
+        Diverged, naming ``epoch``, when it is not finite: an infinite value has no singular values."""
         # In float32 a batch takes twice the memory that it takes in training's arithmetic.
         size = min(self._bench.config.eval_batch_size, self._bench.batch_size)
         batches = (part.images[start : start + size] for start in range(0, len(part), size))
-        return final_features(self._model, map(self._bench.normalise, batches))
+        found = final_features(self._model, map(self._bench.normalise, batches))
+        if not found.isfinite().all():
+            raise Diverged(self.seed, epoch, "the network's final feature is not finite")
+        return found
 
     @torch.inference_mode()
     def logits(self, images: torch.Tensor) -> torch.Tensor:
