@@ -150,8 +150,8 @@ def ties(analysis: Analysis) -> list[str]:
     top1 = [record.val_top1_mean for record in analysis.compared]
     if len(top1) > 1 and top1[0] == top1[-1]:
         return [
-            f"All {len(top1)} ranked candidates have the same accuracy: nothing tells them apart, and the groups follow "
-            "the candidates' numbers, the smaller first."
+            f"All {len(top1)} ranked candidates have the same accuracy: nothing tells them apart, and the groups "
+            "follow the candidates' numbers, the smaller first."
         ]
     edges = {edge for ranks in tenth_ranks(len(top1)).values() for edge in (ranks.start, ranks.stop)}
     tied = sorted({top1[edge] for edge in edges if 0 < edge < len(top1) and top1[edge - 1] == top1[edge]})

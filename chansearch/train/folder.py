@@ -79,14 +79,16 @@ def _images_below(folder: Path, key: str) -> list[Path]:
         raise UserError(f"{key}: folder '{error.filename}' cannot be read: {error.strerror}") from None
 
     found = []
+    above = {str(folder): {folder.resolve(), *folder.resolve().parents}}  # each folder's own place, and those it is in
     for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        here = os.path.realpath(place)
-        for link in (os.path.join(place, name) for name in folders):
-            leads_to = os.path.realpath(link)
-            if os.path.islink(link) and os.path.commonpath([here, leads_to]) == leads_to:
-                # Followed, it would show the same images until the file system has had enough, or for ever.
-                raise UserError(f"{key}: link '{link}' leads to '{leads_to}', a folder above it; remove the link")
+        inside = above.pop(place)
+        for child in (Path(place, name) for name in folders):
+            leads_to = child.resolve()
+            if leads_to in inside:
+                # Followed, it would show the same images again and again, until the file system has had enough.
+                raise UserError(f"{key}: link '{child}' leads to '{leads_to}', a folder that it is in; remove it")
+            above[str(child)] = inside | {leads_to, *leads_to.parents}
         found.append((place, sorted(name for name in files if _is_image(name))))
     return [Path(place, name) for place, names in sorted(found) for name in names]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from chansearch.train.augment import Normalise
 from chansearch.transfer.config import ImagesConfig
@@ -15,11 +15,6 @@ from chansearch.transfer.images import Images, load_batches
 def make_normalise(config: ImagesConfig, channels: int, device: torch.device) -> Normalise:
     """With the first of ``data.mean`` and ``data.std`` for images of one channel."""
     return Normalise(tuple(config.mean[:channels]), tuple(config.std[:channels]), device)
-
-
-def is_finite(network: nn.Module) -> bool:
-    """Whether all weights and running averages are finite numbers."""
-    return all(bool(held.isfinite().all()) for held in network.state_dict().values())
 
 
 @torch.inference_mode()

@@ -11,8 +11,9 @@ import torch
 from chansearch.errors import UserError
 from chansearch.nets.checkpoint import load_checkpoint
 from chansearch.nets.model import find_checkpoint, open_model
+from chansearch.nets.network import is_finite
 from chansearch.train.device import resolve_device, resolve_precision
-from chansearch.transfer.accuracy import count_right, is_finite, make_normalise
+from chansearch.transfer.accuracy import count_right, make_normalise
 from chansearch.transfer.config import TrainingConfig, check_asked
 from chansearch.transfer.images import find_validation, validation_images
 from chansearch.transfer.plan import network_changes

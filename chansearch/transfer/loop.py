@@ -17,12 +17,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from chansearch.errors import UserError
 from chansearch.nets.checkpoint import Checkpoint, read_tensors, save_checkpoint, write_tensors
-from chansearch.nets.network import Network
+from chansearch.nets.network import Network, is_finite
 from chansearch.train.config import TrainConfig
 from chansearch.train.device import resolve_kernels, resolve_precision
 from chansearch.train.quicken import quicken
 from chansearch.train.results import Diverged
-from chansearch.transfer.accuracy import is_finite
 from chansearch.transfer.batches import BatchPlan
 from chansearch.transfer.classification import Classification
 from chansearch.transfer.config import TrainingConfig

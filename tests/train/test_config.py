@@ -86,6 +86,12 @@ def test_good_recipes_pass(config):
     validate_train(config)
 
 
+def test_one_training_image_is_too_few_for_batchnorm():
+    validate_data(DataConfig(train_images=2, val_images=1, test_images=1))
+    with pytest.raises(UserError, match=r"data\.train_images: 1; allowed: 2"):
+        validate_data(DataConfig(train_images=1))
+
+
 @pytest.mark.parametrize("schema", [DataConfig, TrainConfig])
 def test_omegaconf_reads_the_schema_and_refuses_unknown_keys(schema):
     config = OmegaConf.structured(schema)
