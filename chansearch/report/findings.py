@@ -148,7 +148,7 @@ def of_tenths(analysis: Analysis) -> list[str]:
 def ties(analysis: Analysis) -> list[str]:
     """Where the edge of a tenth lies between candidates of one accuracy, who is inside; nothing where none does."""
     top1 = [record.val_top1_mean for record in analysis.compared]
-    if len(top1) > 1 and top1[0] == top1[-1]:
+    if len(top1) > 1 and len(set(top1)) == 1:
         return [
             f"All {len(top1)} ranked candidates have the same accuracy: nothing tells them apart, and the groups "
             "follow the candidates' numbers, the smaller first."

@@ -20,7 +20,7 @@ from chansearch.train.cache import read_array, write_array
 from chansearch.train.decode import BrokenImage, decode, refuse_bombs
 
 # Part of the cache key: raise it whenever decoding changes, so that old caches are left alone.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 # A folder that holds nothing but these is a data set already split, not one with these classes.
 _PART_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
