@@ -327,7 +327,7 @@ def test_a_final_feature_that_is_not_finite_has_no_spectrum():
     trainer = GroupTrainer(lambda: build(SPEC), random_dataset(), recipe(epochs=1), [3])
     list(trainer)
     with torch.no_grad():
-        trainer._runs[0]._model.features[2].bn.bias[0] = torch.inf
+        trainer._runs[0]._model.features[2].bn.bias[0] = torch.nan
     with pytest.raises(Diverged, match="seed 3 diverged in epoch 1: the network's final feature is not finite"):
         trainer.feature_spectra()
 
