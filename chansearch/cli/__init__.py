@@ -1,6 +1,7 @@
 """The command line: the only room that reads it. Imports nothing heavy until a command needs it.
 
-Exit codes: 0 done, 2 a user's mistake (one line on standard error), 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 a search of which no candidate can be ranked, 2 a user's mistake (one line on standard error),
+130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from chansearch.cli.settings import add_settings, list_groups, print_configs
 from chansearch.errors import UserError
 from chansearch.ranges import at_least
+
+if TYPE_CHECKING:
+    from chansearch.search.rundir import RunDirectory
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -106,14 +111,26 @@ def _search(given: argparse.Namespace) -> int:
 
     _check_names(configs)
     plans = [check(config) for config in configs]  # all of a sweep, before the first of it takes its hours
-    runs = []
+    runs, code = [], 0
     for plan in plans:
         run = start(plan, dry_run=given.dry_run)
         if run is not None:
             runs.append(str(run.path))
-            print(f"done: `chansearch report {run.path}` · `chansearch export --run {run.path} > rexnet_custom.yaml`")
+            code = max(code, _ended(run))
     if len(runs) > 1:
         print(f"all of them together: `chansearch report {' '.join(runs)}`")
+    return code
+
+
+def _ended(run: RunDirectory) -> int:
+    """Say what can be done with a run that has ended; the exit code: 1 where no candidate of it can be ranked."""
+    from chansearch.search.candidate import ranked, why_none_ranked
+
+    records = run.records()
+    if not ranked(records):
+        print(f"chansearch: run: {run.path}: {why_none_ranked(records)}", file=sys.stderr)
+        return 1
+    print(f"done: `chansearch report {run.path}` · `chansearch export --run {run.path} > rexnet_custom.yaml`")
     return 0
 
 
@@ -127,8 +144,7 @@ def _resume(given: argparse.Namespace) -> int:
     from chansearch.search.rundir import RunDirectory
     from chansearch.search.session import resume
 
-    resume(RunDirectory.open(given.run_directory))
-    return 0
+    return _ended(resume(RunDirectory.open(given.run_directory)))
 
 
 def _report(given: argparse.Namespace) -> int:

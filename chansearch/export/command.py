@@ -14,7 +14,7 @@ from chansearch.export.formats import Exported, check, write
 from chansearch.export.full import full_network, reference, unrounded_start
 from chansearch.nets import NetworkSpec
 from chansearch.nets.files import spec_from_dict
-from chansearch.search.candidate import Record, ranked
+from chansearch.search.candidate import Record, ranked, why_none_ranked
 from chansearch.search.rundir import RunDirectory
 from chansearch.space import Member, fit, format_channels, parse_channels
 
@@ -159,9 +159,10 @@ def _searched(options: ExportOptions) -> _Searched:
         channels = parse_channels(options.channels)
         return _Searched(channels, fit(channels), None, None)
     run = RunDirectory.open(options.run_directory) if options.run_directory else RunDirectory.latest(options.results)
-    scored = ranked(run.records())
+    records = run.records()
+    scored = ranked(records)
     if not scored:
-        raise UserError(f"run: {run.path} has no finished candidate yet")
+        raise UserError(f"run: {run.path} has no candidate to export: {why_none_ranked(records)}")
     if not 1 <= options.top <= len(scored):
         raise UserError(f"--top: {options.top}; allowed: 1 to {len(scored)}, the finished candidates of {run.path}")
     record = scored[options.top - 1]

@@ -176,3 +176,8 @@ def initialise(module: nn.Module) -> None:
         bound = 1 / math.sqrt(module.out_features)
         module.weight.uniform_(-bound, bound)
         module.bias.zero_()
+
+
+def is_finite(network: nn.Module) -> bool:
+    """Whether all weights and running averages are finite numbers; asks the device once."""
+    return bool(torch.stack([held.isfinite().all() for held in network.state_dict().values()]).all())

@@ -11,8 +11,8 @@ from chansearch.report.analysis import Analysis
 from chansearch.report.distribution import COVERAGE, RESAMPLES, Interval
 from chansearch.report.published import NUCLEAR_NORM_READING
 from chansearch.report.quantities import MACS
-from chansearch.report.tenths import Tenth
-from chansearch.search.candidate import Origin, Record
+from chansearch.report.tenths import Tenth, tenth_ranks
+from chansearch.search.candidate import Origin, Record, why_none_ranked
 from chansearch.search.contenders import left
 from chansearch.space import format_channels
 
@@ -47,8 +47,10 @@ def population(analysis: Analysis) -> list[str]:
             f"draws by {facts.text(analysis.config, 'sampler.prescreen')}, before any training: what they show is not "
             "true of the space they were drawn from."
         )
-    if not analysis.ranked:
+    if not analysis.records:
         sentences.append("Nothing is finished yet: there are no tenths to show.")
+    elif not analysis.ranked:
+        sentences.append(f"There are no tenths to show: {why_none_ranked(analysis.records)}.")
     elif len(analysis.ranked) < _TENTHS_WORTH_HAVING:
         sentences.append(
             f"With fewer than {_TENTHS_WORTH_HAVING} ranked candidates each group is a single one, not a tenth: "
@@ -139,8 +141,24 @@ def linearity(analysis: Analysis) -> list[str]:
 
 
 def of_tenths(analysis: Analysis) -> list[str]:
-    """Gaps, linearity and, where it is recorded, the nuclear norm."""
-    return [*gaps(analysis), *linearity(analysis), *nuclear_norm(analysis)]
+    """Ties, gaps, linearity and, where it is recorded, the nuclear norm."""
+    return [*ties(analysis), *gaps(analysis), *linearity(analysis), *nuclear_norm(analysis)]
+
+
+def ties(analysis: Analysis) -> list[str]:
+    """Where the edge of a tenth lies between candidates of one accuracy, who is inside; nothing where none does."""
+    top1 = [record.val_top1_mean for record in analysis.compared]
+    if len(top1) > 1 and len(set(top1)) == 1:
+        return [
+            f"All {len(top1)} ranked candidates have the same accuracy: nothing tells them apart, and the groups "
+            "follow the candidates' numbers, the smaller first."
+        ]
+    edges = {edge for ranks in tenth_ranks(len(top1)).values() for edge in (ranks.start, ranks.stop)}
+    tied = sorted({top1[edge] for edge in edges if 0 < edge < len(top1) and top1[edge - 1] == top1[edge]})
+    if not tied:
+        return []
+    several = ", ".join(f"{value:.2f} % ({top1.count(value)} candidates)" for value in reversed(tied))
+    return [f"The edge of a group lies among candidates of one accuracy: {several}; the smaller number ranks first."]
 
 
 def nuclear_norm(analysis: Analysis) -> list[str]:

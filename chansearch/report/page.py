@@ -161,9 +161,9 @@ def _candidate_row(analysis: Analysis, record: Record, rank: int | None) -> str:
     number, outcome = record.candidate.number, record.outcome
     tenth = analysis.tenth_of.get(number)
     # A stopped candidate's accuracy is of fewer epochs: it is shown, and sorts behind all that may be compared.
-    top1 = record.val_top1_mean if outcome.val_top1 else None
+    top1 = analysis.ranking.of(record)
     shown = MISSING if top1 is None else analysis.ranking.text(top1) + ("" if rank else " (not ranked)")
-    std = f"{record.val_top1_std:.2f}" if len(outcome.val_top1) > 1 else MISSING
+    std = MISSING if top1 is None or len(outcome.val_top1) < 2 else f"{record.val_top1_std:.2f}"
     cells = [
         cell(f"#{number}", number),
         cell(rank or MISSING, rank or ""),

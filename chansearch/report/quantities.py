@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from chansearch.search.candidate import Record
@@ -62,8 +63,17 @@ class Spread:
         return quantity.text(self.mean) + ("" if self.std is None else f" ± {quantity.text(self.std)}")
 
 
+def _mean(values: Sequence[float]) -> float | None:
+    """None where there is no value, or where one is not finite: no mean, figure or table could say anything of it."""
+    return statistics.fmean(values) if values and all(map(math.isfinite, values)) else None
+
+
+def _val_top1(record: Record) -> float | None:
+    return _mean(record.outcome.val_top1)
+
+
 def _test_top1(record: Record) -> float | None:
-    return statistics.fmean(record.outcome.test_top1) if record.outcome.test_top1 else None
+    return _mean(record.outcome.test_top1)
 
 
 def _r2(record: Record) -> float:
@@ -71,11 +81,11 @@ def _r2(record: Record) -> float:
 
 
 def _nuclear_norm(record: Record) -> float | None:
-    return statistics.fmean(record.outcome.nuclear_norm) if record.outcome.nuclear_norm else None
+    return _mean(record.outcome.nuclear_norm)
 
 
 def _feature_rank(record: Record) -> float | None:
-    return statistics.fmean(record.outcome.feature_rank) if record.outcome.feature_rank else None
+    return _mean(record.outcome.feature_rank)
 
 
 def _images_per_second(record: Record) -> float | None:
@@ -83,9 +93,7 @@ def _images_per_second(record: Record) -> float | None:
     return spent.images / spent.train_seconds if spent.is_complete and spent.train_seconds else None
 
 
-VAL_TOP1 = Quantity(
-    "val_top1", "top-1 on validation images", "val top-1", "%", 1, 2, lambda record: record.val_top1_mean
-)
+VAL_TOP1 = Quantity("val_top1", "top-1 on validation images", "val top-1", "%", 1, 2, _val_top1)
 TEST_TOP1 = Quantity("test_top1", "top-1 on test images", "test top-1", "%", 1, 2, _test_top1)
 PARAMS = Quantity("params", "params", "params", "M", 1e-6, 3, lambda record: record.candidate.params)
 MACS = Quantity("macs", "MACs (the paper's FLOPs)", "MACs", "M", 1e-6, 2, lambda record: record.candidate.macs)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import enum
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chansearch.search.spent import Spent
@@ -133,8 +134,15 @@ class Record:
 
     @property
     def val_top1_std(self) -> float:
-        """Sample standard deviation over the seeds; 0 for a single one."""
-        return statistics.stdev(self.outcome.val_top1) if len(self.outcome.val_top1) > 1 else 0.0
+        """As ``deviation`` has it, over the seeds."""
+        return deviation(self.outcome.val_top1)
+
+
+def deviation(values: Sequence[float]) -> float:
+    """Sample standard deviation; 0 for a single value, NaN where one is not finite."""
+    if not all(map(math.isfinite, values)):
+        return math.nan  # of which the standard library makes an AttributeError
+    return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 def ranked(records: Iterable[Record]) -> list[Record]:
@@ -147,6 +155,24 @@ def ranked(records: Iterable[Record]) -> list[Record]:
     return sorted(
         scored, key=lambda record: (-len(record.outcome.val_top1), -record.val_top1_mean, record.candidate.number)
     )
+
+
+def why_none_ranked(records: Sequence[Record]) -> str:
+    """How candidates, of which none can be ranked, have ended, and the commonest reason of those that failed:
+    ``none of 12 candidates was trained to its end: 11 failed (most often: …), 1 stopped at rung``."""
+    if not records:
+        return "no candidate has ended yet"
+    counts = collections.Counter(record.outcome.state for record in records)
+    reasons = collections.Counter(r.outcome.reason for r in records if r.outcome.state is State.FAILED)
+    parts = []
+    for state in State:
+        if not counts[state]:
+            continue
+        # Only a run that something else has written has one that came to its end without an accuracy.
+        without = " without a finite accuracy" if state.is_scored else ""
+        most = f" (most often: {reasons.most_common(1)[0][0]})" if state is State.FAILED else ""
+        parts.append(f"{counts[state]} {state}{without}{most}")
+    return f"none of {len(records)} candidates was trained to its end: {', '.join(parts)}"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from chansearch.cluster import check_recorded
 from chansearch.config import from_plain
 from chansearch.errors import UserError
 from chansearch.probe import Probes
-from chansearch.search.candidate import CurvePoint, Outcome, Record, State, ranked
+from chansearch.search.candidate import CurvePoint, Outcome, Record, State, ranked, why_none_ranked
 from chansearch.search.plan import Plan
 from chansearch.search.rundir import RunDirectory
 from chansearch.space import format_channels
@@ -25,10 +25,11 @@ def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outco
     held = run.config()
     config = from_plain(held, str(run.config_file))
     check_recorded(config.cluster, str(run.config_file))
-    records = ranked(run.records())
-    contenders = records[:top]
+    records = run.records()
+    contenders = ranked(records)[:top]
     if len(contenders) < 2:
-        raise UserError(f"run: {run.path} has {len(records)} finished candidates; two are needed to compare")
+        why = "1 finished candidate" if contenders else f"no candidate to confirm: {why_none_ranked(records)}"
+        raise UserError(f"run: {run.path} has {why}; two are needed to compare")
     plan = check(config)
     dataset = load_same(plan, held)
     first = config.train.seeds

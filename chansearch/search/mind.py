@@ -141,7 +141,7 @@ class Mind:
         from optuna.trial import TrialState
 
         trial = self._running.pop(record.candidate.number)
-        if record.outcome.state.is_scored:
+        if record.is_ranked:
             self._study.tell(trial, record.val_top1_mean)
             if self._wants_values:
                 self._values[record.candidate.channels] = record.val_top1_mean

@@ -35,6 +35,7 @@ from chansearch.search.candidate import (
     Outcome,
     Record,
     State,
+    deviation,
 )
 from chansearch.search.spent import SessionTime, Spent
 from chansearch.space import Member, Shape, format_channels, parse_channels
@@ -246,7 +247,7 @@ def _one_line(text: str) -> str:
 def _mean_std(values: tuple[float, ...]) -> tuple[float | str, float | str]:
     if not values:
         return "", ""
-    return round(statistics.fmean(values), 4), round(statistics.stdev(values), 4) if len(values) > 1 else 0.0
+    return round(statistics.fmean(values), 4), round(deviation(values), 4)
 
 
 def _record_to_row(record: Record) -> dict:

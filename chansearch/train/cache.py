@@ -16,7 +16,7 @@ def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     try:
         with np.load(path, allow_pickle=False) as stored:
             array = stored["images"]
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError):
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile):
         return None
     return array if array.shape == shape and array.dtype == np.uint8 else None
 

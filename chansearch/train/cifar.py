@@ -1,6 +1,7 @@
 """CIFAR-10 and CIFAR-100 through torchvision: download, checksum, arrays."""
 
 import contextlib
+import fcntl
 import io
 import socket
 import sys
@@ -44,9 +45,11 @@ def load_cifar(name: str, root: Path, url: str | None, progress: bool) -> Cifar:
     # archive, batches and class names are each checked first. The same check refuses half a download or half an
     # unpacking, which the next run then repeats.
     try:
-        with _patience_and_silence(progress), _unpacking_inside():
-            train = Mirrored(root, train=True, download=True)
-            test = Mirrored(root, train=False)
+        train = _unpacked(Mirrored, root)
+        if train is None:
+            with _one_download(root), _patience_and_silence(progress), _unpacking_inside():
+                train = Mirrored(root, train=True, download=True)
+        test = Mirrored(root, train=False)
     except (OSError, RuntimeError, EOFError, tarfile.TarError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
@@ -54,6 +57,24 @@ def load_cifar(name: str, root: Path, url: str | None, progress: bool) -> Cifar:
             f"set data.url to a mirror, or place {published.filename} in '{root}' (data.root)"
         ) from error
     return Cifar(tuple(train.classes), _arrays(train), _arrays(test))
+
+
+def _unpacked(published: type[CIFAR10], root: Path) -> CIFAR10 | None:
+    """The training images where they lie whole in ``root``."""
+    try:
+        return published(root, train=True)
+    except RuntimeError:  # torchvision's, for a file that is missing or has another checksum
+        return None
+
+
+@contextlib.contextmanager
+def _one_download(root: Path) -> Iterator[None]:
+    """Held by one process at a time: torchvision downloads and unpacks in place, and two would spoil each other's
+    files. A dead process holds nothing."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / ".download.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _arrays(part: CIFAR10) -> Split:

@@ -77,10 +77,10 @@ def validate_data(config: DataConfig) -> None:
     fraction("data.test_fraction", config.test_fraction)
     at_least("data.split_seed", config.split_seed, 0)
     at_least("data.crop_padding", config.crop_padding, 0)
-    for part in ("train", "val", "test"):
+    for part, least in (("train", 2), ("val", 1), ("test", 1)):  # BatchNorm needs two images
         count = getattr(config, f"{part}_images")
         if count is not None:
-            at_least(f"data.{part}_images", count, 1)
+            at_least(f"data.{part}_images", count, least)
     if config.rank_on == "test" and config.val_images is not None:
         raise UserError(
             f"data.val_images: {config.val_images}, but data.rank_on=test cuts off no validation part; "

@@ -63,8 +63,9 @@ class GroupTrainer:
         return tuple(run.top1(self._bench.test, self._epoch) for run in self._runs)
 
     def feature_spectra(self) -> tuple[Spectrum, ...]:
-        """Of the final feature of ``Dataset.val`` under each seed's present weights, in the order of the seeds."""
-        return tuple(Spectrum.of(run.features(self._bench.val)) for run in self._runs)
+        """Of the final feature of ``Dataset.val`` under each seed's present weights, in the order of the seeds. Raises
+        Diverged where it is not finite."""
+        return tuple(Spectrum.of(run.features(self._bench.val, self._epoch)) for run in self._runs)
 
     def _train_epoch(self, epoch: int) -> EpochResult:
         bench = self._bench

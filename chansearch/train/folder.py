@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, has_file_allowed_extension, make_dataset
+from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes
 
 from chansearch.errors import UserError
 from chansearch.train.cache import read_array, write_array
 from chansearch.train.decode import BrokenImage, decode, refuse_bombs
 
 # Part of the cache key: raise it whenever decoding changes, so that old caches are left alone.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 # A folder that holds nothing but these is a data set already split, not one with these classes.
 _PART_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
@@ -40,7 +40,8 @@ class Listing:
 def list_images(root: str, key: str) -> Listing:
     """Find ``root/<class>/**/<image>`` without opening an image; names that begin with a dot are ignored.
 
-    Raises UserError naming ``key`` and the path when there is no such layout, or a class without images.
+    Raises UserError naming ``key`` and the path when there is no such layout, for a class without images, a folder that
+    cannot be read, and a link that leads back to a folder above it.
     """
     folder = Path(root).expanduser()
     if not folder.exists():
@@ -61,21 +62,39 @@ def list_images(root: str, key: str) -> Listing:
         )
     if len(classes) == 1:
         raise UserError(f"{key}: '{folder}' has only one class folder, '{classes[0]}'; at least two are needed")
-
-    def is_image(path: str) -> bool:
-        hidden = any(part.startswith(".") for part in Path(path).relative_to(folder).parts)
-        return not hidden and has_file_allowed_extension(path, IMG_EXTENSIONS)
-
-    samples = make_dataset(
-        folder, {name: label for label, name in enumerate(classes)}, is_valid_file=is_image, allow_empty=True
-    )
-    labels = np.array([label for _, label in samples], dtype=np.int64)
+    found = [_images_below(folder / name, key) for name in classes]
+    labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in found])
     for label in np.flatnonzero(np.bincount(labels, minlength=len(classes)) == 0):
         raise UserError(
             f"{key}: class folder '{folder / classes[label]}' has no images; expected files ending in "
             f"{', '.join(IMG_EXTENSIONS)}"
         )
-    return Listing(key, folder, classes, tuple(Path(path) for path, _ in samples), labels)
+    return Listing(key, folder, classes, tuple(path for paths in found for path in paths), labels)
+
+
+def _images_below(folder: Path, key: str) -> list[Path]:
+    """Image files, folder by folder, each in the order of names; links are followed."""
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"{key}: folder '{error.filename}' cannot be read: {error.strerror}") from None
+
+    found = []
+    above = {str(folder): {folder.resolve(), *folder.resolve().parents}}  # each folder's own place, and those it is in
+    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        inside = above.pop(place)
+        for child in (Path(place, name) for name in folders):
+            leads_to = child.resolve()
+            if leads_to in inside:
+                # Followed, it would show the same images again and again, until the file system has had enough.
+                raise UserError(f"{key}: link '{child}' leads to '{leads_to}', a folder that it is in; remove it")
+            above[str(child)] = inside | {leads_to, *leads_to.parents}
+        found.append((place, sorted(name for name in files if _is_image(name))))
+    return [Path(place, name) for place, names in sorted(found) for name in names]
+
+
+def _is_image(name: str) -> bool:
+    return not name.startswith(".") and name.lower().endswith(IMG_EXTENSIONS)
 
 
 def load_images(listing: Listing, size: int, channels: int, cache: Path, progress: bool) -> np.ndarray:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from chansearch.nets.features import final_features
+from chansearch.nets.network import is_finite
 from chansearch.train.augment import Draws, augment, draw
 from chansearch.train.config import TrainConfig
 from chansearch.train.quicken import quicken
@@ -41,7 +42,8 @@ class SeedRun:
         return torch.compile(self._model)
 
     def train_epoch(self, epoch: int) -> float:
-        """One pass, ``epoch`` from 1; returns the mean training loss. Raises Diverged when that is not finite."""
+        """One pass, ``epoch`` from 1; returns the mean training loss. Raises Diverged when that, a weight or a
+        running average is not finite."""
         bench = self._bench
         draws = draw(len(bench.train), bench.augmentation, self.seed, epoch, bench.device)
         # Summed on the device and read once, at the end: reading each step's loss would make a GPU wait each step,
@@ -55,6 +57,9 @@ class SeedRun:
         loss = loss_sum.item() / bench.steps_per_epoch
         if not torch.isfinite(loss_sum):
             raise Diverged(self.seed, epoch, f"training loss is {loss}")
+        # A variance that overflowed divides its channel to nothing: outputs are finite again, and mean nothing.
+        if not is_finite(self._model):
+            raise Diverged(self.seed, epoch, "weights or running averages are not finite")
         return loss
 
     def train_step(self, draws: Draws, step: int, rate: float) -> torch.Tensor:
@@ -96,12 +101,16 @@ class SeedRun:
             raise Diverged(self.seed, epoch, "the network's outputs are not finite")
         return 100 * correct.item() / len(part)
 
-    def features(self, part: Part) -> torch.Tensor:
-        """The final feature of every image of ``part``, float32 (n, c), see ``chansearch.nets.features``."""
+    def features(self, part: Part, epoch: int) -> torch.Tensor:
+        """The final feature of every image of ``part``, float32 (n, c), see ``chansearch.nets.features``. Raises
+        Diverged, naming ``epoch``, when it is not finite: an infinite value has no singular values."""
         # In float32 a batch takes twice the memory that it takes in training's arithmetic.
         size = min(self._bench.config.eval_batch_size, self._bench.batch_size)
         batches = (part.images[start : start + size] for start in range(0, len(part), size))
-        return final_features(self._model, map(self._bench.normalise, batches))
+        found = final_features(self._model, map(self._bench.normalise, batches))
+        if not found.isfinite().all():
+            raise Diverged(self.seed, epoch, "the network's final feature is not finite")
+        return found
 
     @torch.inference_mode()
     def logits(self, images: torch.Tensor) -> torch.Tensor:

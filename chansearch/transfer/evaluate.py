@@ -11,6 +11,7 @@ import torch
 from chansearch.errors import UserError
 from chansearch.nets.checkpoint import load_checkpoint
 from chansearch.nets.model import find_checkpoint, open_model
+from chansearch.nets.network import is_finite
 from chansearch.train.device import resolve_device, resolve_precision
 from chansearch.transfer.accuracy import count_right, make_normalise
 from chansearch.transfer.config import TrainingConfig, check_asked
@@ -21,7 +22,7 @@ from chansearch.transfer.plan import network_changes
 def evaluate(config: TrainingConfig) -> dict:
     """Top-1 and top-5 in percent of ``config.model`` on the validation part of ``config.data``, with what was measured.
 
-    Raises ``UserError`` where the network's classes are not those of the folder.
+    Raises ``UserError`` where the network's classes are not those of the folder or its weights are not finite.
     """
     check_asked(config)
     val = find_validation(dataclasses.replace(config.data, classes=None))  # how many is the network's to say
@@ -37,6 +38,8 @@ def evaluate(config: TrainingConfig) -> dict:
         raise UserError(
             f"MODEL: {config.model} has no weights; name a training's folder, or give --weights FILE or --pretrained"
         )
+    if not is_finite(model.network):
+        raise UserError(f"MODEL: {config.model} holds weights that are not finite numbers; its training diverged")
     if len(val.classes) != spec.classes:
         raise UserError(f"data.root: '{val.root}' has {len(val.classes)} classes, {config.model} has {spec.classes}")
     if model.classes is not None and model.classes != val.classes:

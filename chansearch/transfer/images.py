@@ -6,20 +6,21 @@ are, or on what was read before. So an epoch that is resumed in its middle shows
 
 from __future__ import annotations
 
+import os
 import random
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from timm.data import create_transform
 from timm.data.loader import fast_collate
 from torch.utils.data import DataLoader, Dataset
 
 from chansearch.errors import UserError
-from chansearch.train.decode import BrokenImage
+from chansearch.train.decode import BrokenImage, read_image, refuse_bombs
 from chansearch.train.folder import list_images
 from chansearch.train.seeding import derive_seed
 from chansearch.train.splits import stratified_order
@@ -43,7 +44,7 @@ class Part:
         return len(self.labels)
 
     def path(self, index: int) -> Path:
-        return self.root / self.paths[index].decode()
+        return self.root / os.fsdecode(self.paths[index])
 
 
 def find_part(config: ImagesConfig, names: tuple[str, ...], images_per_class: int | None, key: str) -> Part:
@@ -62,7 +63,7 @@ def find_part(config: ImagesConfig, names: tuple[str, ...], images_per_class: in
             "other images are data=folder"
         )
     chosen = _subset(listing.labels, images_per_class, config.subset_seed, key)
-    paths = np.array([str(listing.paths[index].relative_to(root / found)).encode() for index in chosen])
+    paths = np.array([os.fsencode(listing.paths[index].relative_to(root / found)) for index in chosen])
     return Part(found, root / found, listing.classes, paths, listing.labels[chosen])
 
 
@@ -91,19 +92,19 @@ class Images(Dataset):
     def __init__(self, part: Part, transform, channels: int, seed: int = 0) -> None:
         """``transform`` is timm's; what it draws is seeded with ``seed``, the epoch and the index."""
         self._part, self._transform, self._seed = part, transform, seed
-        self._mode = "L" if channels == 1 else "RGB"
+        self._channels = channels
         self.epoch = 0
 
     def __len__(self) -> int:
         return len(self._part)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int] | BrokenImage:
-        path = self._part.path(index)
         try:
-            with Image.open(path) as file:
-                image = file.convert(self._mode)
-        except Exception as error:  # PIL's plugins raise nearly any type on a broken file
-            return BrokenImage(path, f"{type(error).__name__}: {error}")
+            with warnings.catch_warnings():
+                refuse_bombs()
+                image = read_image(self._part.path(index), self._channels)
+        except BrokenImage as broken:
+            return broken
         seed_all(derive_seed(self._seed, f"image {index}", self.epoch))
         return self._transform(image), int(self._part.labels[index])
 

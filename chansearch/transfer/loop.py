@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from chansearch.errors import UserError
 from chansearch.nets.checkpoint import Checkpoint, read_tensors, save_checkpoint, write_tensors
-from chansearch.nets.network import Network
+from chansearch.nets.network import Network, is_finite
 from chansearch.train.config import TrainConfig
 from chansearch.train.device import resolve_kernels, resolve_precision
 from chansearch.train.quicken import quicken
@@ -172,7 +172,7 @@ class Trainer:
 
     def _meet(self, losses: torch.Tensor, epoch: int) -> float:
         """All workers' losses together, and their running averages of BatchNorm as one; ``losses`` goes on with the
-        sum at the first worker, with 0 at the others."""
+        sum at the first worker, with 0 at the others. Raises ``Diverged`` where losses or weights are not finite."""
         if self._plan.workers > 1:
             distributed.all_reduce(losses)
             for network in filter(None, (self._network, self._average)):
@@ -180,6 +180,9 @@ class Trainer:
         loss_sum = losses.item()
         if not math.isfinite(loss_sum):
             raise Diverged(self._config.recipe.seed, epoch, f"training loss is {loss_sum}")
+        # The loss is of the weights before each step: what the last step made of them would be noticed too late.
+        if not is_finite(self._network):
+            raise Diverged(self._config.recipe.seed, epoch, "the weights are not finite")
         if self._rank > 0:
             losses.zero_()
         return loss_sum

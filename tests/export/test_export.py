@@ -331,7 +331,7 @@ class TestFromARun:
     @pytest.mark.parametrize("ranked", [[], [C1[3]]])
     def test_a_run_without_a_finished_candidate_is_refused(self, tmp_path, ranked):
         run = make_run(tmp_path / "empty", "c1", ranked)
-        with pytest.raises(UserError, match="no finished candidate yet"):
+        with pytest.raises(UserError, match="no candidate to export: no candidate has ended yet"):
             export(run_directory=str(run.path))
 
     def test_no_run_at_all_says_how_to_start_one(self, tmp_path):

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from chansearch.cli import main
 from chansearch.search import propose, session
 from chansearch.search.candidate import State
 from chansearch.search.plan import make_plan
@@ -37,6 +38,13 @@ class TestDiverging:
     def test_does_not_stop_the_search(self, diverged):
         assert [record.candidate.number for record in diverged.run.records()] == [0, 1, 2]
         assert "failed 3" in diverged.printed.splitlines()[-1]
+
+    def test_a_search_without_a_finished_candidate_says_why_and_exits_with_1(self, diverged, capsys):
+        """Here at its resume, which finds it complete."""
+        assert main(["resume", str(diverged.run.path)]) == 1
+        error = capsys.readouterr().err
+        assert "none of 3 candidates was trained to its end: 3 failed (most often: seed 0 diverged in epoch 1" in error
+        assert error.count("\n") == 1
 
     def test_is_a_failed_trial_of_the_study(self, diverged):
         import optuna

@@ -223,3 +223,28 @@ class TestGp(Contract):
     sampler = "gp"
     count = STARTUP + 5
     space = "hinge"
+
+
+OUTCOMES = {
+    "all alike": lambda proposal: scored(proposal, 10.0),
+    "all failed": failed,
+    "all stopped": lambda proposal: stopped(proposal, 10.0),
+    "all but one failed": lambda proposal: (
+        scored(proposal, 10.0) if proposal.candidate.number == 1 else failed(proposal)
+    ),
+    "none finite": lambda proposal: scored(proposal, float("nan")),
+}
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize(("sampler", "count"), [("tpe", 16), ("cmaes", 30), ("gp", 5)])
+@pytest.mark.filterwarnings("error")
+def test_outcomes_that_say_nothing_stop_no_sampler(sampler, count, outcome):
+    """No variance to divide by, no trial to start from."""
+    proposer = Proposer(problem("constraint=c2", "space=hinge"), sampler, 0, startup=12 if sampler == "cmaes" else 3)
+    channels = set()
+    for _ in range(count):
+        proposal = proposer.propose()
+        channels.add(proposal.candidate.channels)
+        proposer.tell(OUTCOMES[outcome](proposal))
+    assert len(channels) == count

@@ -231,4 +231,4 @@ def test_confirm_needs_two_contenders(finished, capsys, tmp_path):
     table = run / "candidates.csv"
     table.write_text("\n".join(table.read_text().splitlines()[:2]) + "\n")
     assert main(["confirm", str(run), "--top", "2", "--seeds", "1"]) == 2
-    assert "1 finished candidates; two are needed" in capsys.readouterr().err
+    assert "1 finished candidate; two are needed" in capsys.readouterr().err

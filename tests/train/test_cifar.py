@@ -5,7 +5,10 @@ import http.server
 import pickle
 import tarfile
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,15 @@ from chansearch.train import DataConfig
 from chansearch.train.data import load
 
 PER_CLASS = 4
+
+
+class Address(str):
+    """Of the mirror, and its handler."""
+
+    def __new__(cls, address: str, handler: type) -> "Address":
+        made = super().__new__(cls, address)
+        made.handler = handler
+        return made
 
 
 def _md5(path) -> str:
@@ -67,13 +79,23 @@ def config(tmp_path, archive, server):
 @pytest.fixture
 def server(mirror):
     class Quiet(http.server.SimpleHTTPRequestHandler):
+        """``fault`` is what it does in place of sending the file, see ``FAULTS``."""
+
+        fault = None
+
         def log_message(self, *args):
             pass
+
+        def do_GET(self):
+            if Quiet.fault is None:
+                super().do_GET()
+            else:
+                Quiet.fault(self, (mirror / Path(self.path).name).read_bytes())
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(mirror)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield Address(f"http://127.0.0.1:{server.server_port}", Quiet)
     server.shutdown()
     thread.join()
     server.server_close()
@@ -143,3 +165,49 @@ def test_no_network_says_what_to_do(config):
 def test_images_are_fitted_to_the_network(config):
     dataset = load(config, 24, 1)
     assert dataset.train.images.shape == (180, 1, 24, 24)
+
+
+def _send(handler, body: bytes, said: int) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(said))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+FAULTS = {
+    "cut in mid-file": lambda handler, data: _send(handler, data[: len(data) // 2], len(data)),
+    "half a file that says it is whole": lambda handler, data: _send(handler, data[: len(data) // 2], len(data) // 2),
+    "another file": lambda handler, data: _send(handler, b"<html>log in first</html>", 25),
+    "one bit": lambda handler, data: _send(handler, data[:500] + bytes([data[500] ^ 1]) + data[501:], len(data)),
+    "not found": lambda handler, data: handler.send_error(404),
+    "server error": lambda handler, data: handler.send_error(500),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_download_that_fails_is_no_data_set_and_can_be_repeated(config, server, monkeypatch, fault):
+    with monkeypatch.context() as patch:
+        patch.setattr(server.handler, "fault", FAULTS[fault])
+        with pytest.raises(UserError, match=r"data\.name: 'cifar10' could not be loaded from http://.*; set") as error:
+            load(config, 32, 3, progress=False)
+        assert "\n" not in str(error.value)
+    assert len(load(config, 32, 3, progress=False).test) == 40
+
+
+def test_two_searches_that_download_at_once_do_not_spoil_each_others_files(config, server, monkeypatch):
+    """The second begins while the first is in the middle of its file."""
+
+    def slowly(handler, data):
+        _send(handler, b"", len(data))
+        for start in range(0, len(data), len(data) // 20):
+            handler.wfile.write(data[start : start + len(data) // 20])
+            time.sleep(0.02)
+
+    def begin(delay: float) -> str:
+        time.sleep(delay)
+        return load(config, 32, 3, progress=False).fingerprint
+
+    monkeypatch.setattr(server.handler, "fault", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(begin, (0, 0.2))
+    assert first == second

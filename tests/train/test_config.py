@@ -23,7 +23,7 @@ from chansearch.train.config import cache_dir
         ({"test_fraction": 1.0}, r"data\.test_fraction: 1\.0; allowed"),
         ({"split_seed": -1}, r"data\.split_seed: -1; allowed: 0 or more"),
         ({"crop_padding": -1}, r"data\.crop_padding: -1; allowed: 0 or more"),
-        ({"train_images": 0}, r"data\.train_images: 0; allowed: 1 or more"),
+        ({"train_images": 0}, r"data\.train_images: 0; allowed: 2 or more"),
         ({"val_images": 10, "rank_on": "test"}, r"data\.val_images: 10, but data\.rank_on=test"),
         ({"name": "folder"}, r"data\.root: null, .*expected DIR/<class>/<image>"),
         ({"test_root": "x"}, r"data\.test_root: 'x' is for data\.name=folder only"),
@@ -84,6 +84,12 @@ def test_good_data_passes(config):
 )
 def test_good_recipes_pass(config):
     validate_train(config)
+
+
+def test_one_training_image_is_too_few_for_batchnorm():
+    validate_data(DataConfig(train_images=2, val_images=1, test_images=1))
+    with pytest.raises(UserError, match=r"data\.train_images: 1; allowed: 2"):
+        validate_data(DataConfig(train_images=1))
 
 
 @pytest.mark.parametrize("schema", [DataConfig, TrainConfig])

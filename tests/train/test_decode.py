@@ -103,3 +103,44 @@ def test_float_pixels_are_refused(tmp_path):
     path = _save(tmp_path / "a.tif", Image.fromarray(RAMP.astype(np.float32)))
     with pytest.raises(BrokenImage, match="no fixed range"):
         decode(path, 8, 3)
+
+
+def test_more_than_sixteen_bits_are_refused(tmp_path):
+    """Clipped, every level would be white."""
+    path = _save(tmp_path / "a.tif", Image.fromarray(RAMP.astype(np.int32) * 2**20))
+    with pytest.raises(BrokenImage, match="more than 16 bits"):
+        decode(path, 8, 1)
+
+
+def test_the_first_frame_stands_for_an_animation(tmp_path):
+    path = _save(
+        tmp_path / "a.webp",
+        Image.fromarray(RAMP),
+        save_all=True,
+        append_images=[Image.fromarray(255 - RAMP)],
+        lossless=True,
+    )
+    assert np.array_equal(decode(path, 8, 1)[0], RAMP)
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        pytest.param(b"garbage!", id="garbage"),
+        pytest.param(b"II*\0\x08\0\0\0\xff\xff\x12\x01\x03\0\x01\0\0\0\x06", id="cut off"),
+        pytest.param(b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x4d\0\0\0", id="orientation 77"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_a_broken_exif_block_is_no_broken_image(tmp_path, exif):
+    plain = _save(tmp_path / "a.jpg", Image.fromarray(RAMP))
+    data, block = plain.read_bytes(), b"Exif\0\0" + exif
+    marked = tmp_path / "b.jpg"
+    marked.write_bytes(data[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + data[2:])
+    assert np.array_equal(decode(marked, 8, 3), decode(plain, 8, 3))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1)])
+def test_any_shape_of_image_fills_the_square(tmp_path, size):
+    path = _save(tmp_path / "a.png", Image.new("L", size, 77))
+    assert np.array_equal(decode(path, 8, 3), np.full((3, 8, 8), 77))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -276,3 +277,71 @@ def test_labels_reach_the_loss_in_the_order_of_the_images():
     data = dataclasses.replace(data, train=Split(images, labels), val=Split(images, labels))
     results = list(GroupTrainer(small_model, data, recipe(epochs=20, batch_size=16), [0]))
     assert results[-1].seeds[0].train_loss < 0.05
+
+
+SPEC = NetworkSpec((6, 9), strides=(1, 2), expansions=(1, 6), head_channels=40, in_channels=1, input_size=8, classes=4)
+KERNELS = pytest.mark.parametrize("kernels", ["native", "torch"])
+
+
+def _spoiled(value: float, tensor: str, seed: int = 0) -> Callable[[], nn.Module]:
+    """A network maker that puts ``value`` into one tensor of the ``seed``-th network it makes."""
+    made = []
+
+    def make() -> nn.Module:
+        made.append(build(SPEC))
+        if len(made) == seed + 1:
+            made[-1].state_dict()[tensor].view(-1)[0] = value
+        return made[-1]
+
+    return make
+
+
+@KERNELS
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("place", ["features.1.conv_dw.conv.weight", "features.1.conv_exp.bn.weight"])
+def test_one_weight_that_is_not_finite_is_noticed(kernels, precision, value, place):
+    """No activation and no comparison may swallow it."""
+    trainer = GroupTrainer(_spoiled(value, place), random_dataset(), recipe(kernels=kernels, precision=precision), [0])
+    with pytest.raises(Diverged, match="seed 0 diverged in epoch 1"):
+        list(trainer)
+
+
+@KERNELS
+def test_a_running_average_that_is_not_finite_is_noticed(kernels):
+    """Neither the loss nor the outputs show it: the channel is divided to nothing."""
+    make = _spoiled(float("inf"), "features.1.conv_exp.bn.running_var")
+    trainer = GroupTrainer(make, random_dataset(), recipe(kernels=kernels), [0])
+    with pytest.raises(Diverged, match="epoch 1: weights or running averages are not finite"):
+        list(trainer)
+
+
+def test_the_seed_that_diverged_is_named():
+    trainer = GroupTrainer(_spoiled(float("nan"), "head.fc.weight", seed=1), random_dataset(), recipe(), [5, 6, 7])
+    with pytest.raises(Diverged, match="seed 6 diverged in epoch 1: training loss is nan"):
+        list(trainer)
+
+
+def test_a_final_feature_that_is_not_finite_has_no_spectrum():
+    """LAPACK would refuse it in words of its own, or give a norm that is no number."""
+    trainer = GroupTrainer(lambda: build(SPEC), random_dataset(), recipe(epochs=1), [3])
+    list(trainer)
+    with torch.no_grad():
+        trainer._runs[0]._model.features[2].bn.bias[0] = torch.nan
+    with pytest.raises(Diverged, match="seed 3 diverged in epoch 1: the network's final feature is not finite"):
+        trainer.feature_spectra()
+
+
+@KERNELS
+def test_what_a_process_trained_before_changes_no_bit(kernels):
+    """Whichever worker a candidate lands on, and whatever ran there: also one that diverged."""
+
+    def train(make_model) -> list:
+        trainer = GroupTrainer(make_model, random_dataset(), recipe(kernels=kernels), [0, 1])
+        return [*(result.seeds for result in trainer), trainer.test_top1()]
+
+    alone = train(lambda: build(SPEC))
+    with pytest.raises(Diverged):
+        train(_spoiled(float("nan"), "head.fc.weight"))
+    train(lambda: build(dataclasses.replace(SPEC, channels=(12, 5), activation="silu")))
+    assert train(lambda: build(SPEC)) == alone

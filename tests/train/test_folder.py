@@ -14,6 +14,10 @@ def config(make_folder, tmp_path):
     return DataConfig(name="folder", root=str(make_folder()), cache=str(tmp_path / "cache"))
 
 
+def _flipped(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
 @pytest.fixture
 def decoded(monkeypatch):
     """The paths decoded so far."""
@@ -93,7 +97,8 @@ def test_changed_bytes_under_an_old_name_and_date_are_decoded_anew(config, decod
         pytest.param(lambda data: b"", id="empty"),
         pytest.param(lambda data: b"not an archive", id="garbage"),
         pytest.param(lambda data: data[: len(data) // 2], id="half"),
-        pytest.param(lambda data: data[:3000] + bytes([data[3000] ^ 1]) + data[3001:], id="one bit"),
+        pytest.param(lambda data: _flipped(data, 3000), id="one bit"),
+        pytest.param(lambda data: _flipped(data, data.rfind(b"PK\x01\x02") + 8), id="the bit that says encrypted"),
     ],
 )
 def test_a_damaged_cache_is_rebuilt(config, decoded, tmp_path, damage):
@@ -205,3 +210,49 @@ def test_a_class_too_small_to_split(make_folder, tmp_path, rank_on, needed):
     config = DataConfig(name="folder", root=str(root), cache=str(tmp_path / "cache"), rank_on=rank_on)
     with pytest.raises(UserError, match=rf"class 'dog' has {needed - 1} images?, too few .* at least {needed} are"):
         load(config, 12, 3)
+
+
+def _linked(root, *links):
+    for link, target in links:
+        (root / link).symlink_to(target, target_is_directory=True)
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        pytest.param([("cat/again", ".")], id="to its own folder"),
+        pytest.param([("cat/up", "..")], id="to the root"),
+        pytest.param([("dog/b", "../cat"), ("cat/a", "../dog")], id="to each other"),
+        pytest.param([("bird", ".")], id="a class that is the root"),
+    ],
+)
+def test_a_link_that_leads_back_is_refused(config, tmp_path, links):
+    """Followed, it gave each image forty times, or some powers of that."""
+    _linked(tmp_path / "set", *links)
+    with pytest.raises(UserError, match=r"data\.root: link '.*' leads to '.*', a folder that it is in; remove it"):
+        check(config, 12, 3)
+
+
+def test_a_link_to_other_images_is_followed(config, make_folder, tmp_path):
+    more = make_folder("more", {"deep": 3})
+    _linked(tmp_path / "set", ("cat/linked", more / "deep"))
+    dataset = load(config, 12, 3)
+    assert sum(len(part) for part in (dataset.train, dataset.val, dataset.test)) == 23
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_folder_that_cannot_be_read_is_named(config, tmp_path):
+    closed = tmp_path / "set" / "cat" / "closed"
+    closed.mkdir(mode=0)
+    with pytest.raises(UserError, match=rf"data\.root: folder '{closed}' cannot be read: Permission denied"):
+        check(config, 12, 3)
+
+
+def test_classes_of_very_different_size_are_in_every_part(make_folder, tmp_path):
+    root = make_folder(classes={"many": 60, "few": 3})
+    dataset = load(DataConfig(name="folder", root=str(root), cache=str(tmp_path / "cache")), 12, 3)
+    assert [np.bincount(part.labels).tolist() for part in (dataset.train, dataset.val, dataset.test)] == [
+        [1, 49],
+        [1, 5],
+        [1, 6],
+    ]

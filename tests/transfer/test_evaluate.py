@@ -87,7 +87,11 @@ def test_refusals(trained, world, tmp_path, capsys):
     held = load_checkpoint(trained / "model.pt")
     renamed = type(held)(held.spec, held.weights, ("ant", "bee", "dog"))
     save_checkpoint(tmp_path / "renamed.pt", renamed)
+    spoiled = {name: value.clone() for name, value in held.weights.items()}
+    spoiled["head.fc.weight"][0, 0] = torch.nan
+    save_checkpoint(tmp_path / "spoiled.pt", type(held)(held.spec, spoiled, held.classes))
     cases = {
+        (str(tmp_path / "spoiled.pt"), "data=folder", root): "weights that are not finite numbers",
         (str(world / "tiny.yaml"), "data=folder", root): "has no weights",
         ("rexnet_100", "data=folder", root): "has no weights",
         (str(tmp_path / "renamed.pt"), "data=folder", root): "renamed.pt knows 'dog'",

@@ -1,6 +1,7 @@
 """Finding, choosing, decoding and augmenting."""
 
 import dataclasses
+import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -8,10 +9,12 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from chansearch.errors import UserError
+from chansearch.train.decode import BrokenImage, decode
 from chansearch.transfer.config import ImagesConfig, RecipeConfig
-from chansearch.transfer.images import find_training, find_validation, load_batches, training_images
+from chansearch.transfer.images import Images, Part, find_training, find_validation, load_batches, training_images
 from tests.transfer.tiny import CLASSES, make_dataset
 
 
@@ -121,3 +124,41 @@ def test_an_augmentation_that_timm_has_not(root):
     config = images_of(root)
     with pytest.raises(UserError, match=r"recipe\.auto_augment: 'rand-q9'"):
         training_images(find_training(config), config, RecipeConfig(auto_augment="rand-q9"), 16, 3)
+
+
+def _kinds(folder):
+    """A file of each kind that PIL's own conversion would get wrong: clip, leave lying or lay on black."""
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    grey, turned = Image.fromarray(ramp), Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(ramp.astype(np.uint16) * 257).save(folder / "16 bit.png")
+    Image.merge("RGBA", [grey, grey, grey, Image.fromarray(ramp[::-1].copy())]).save(folder / "alpha.png")
+    grey.quantize(8).save(folder / "palette.png", transparency=bytes([0, 128] + [255] * 6))
+    grey.save(folder / "turned.png", exif=turned)
+    grey.convert("CMYK").save(folder / "cmyk.jpg")
+    return sorted(folder.iterdir())
+
+
+def test_pixels_are_those_of_a_search(tmp_path):
+    files = _kinds(tmp_path)
+    part = Part("val", tmp_path, ("a",), np.array([os.fsencode(file.name) for file in files]), np.zeros(5, np.int64))
+    for channels in (1, 3):
+        images = Images(part, lambda image: np.asarray(image), channels)
+        for index, file in enumerate(files):
+            pixels = images[index][0].reshape(16, 16, channels).transpose(2, 0, 1)
+            assert np.array_equal(pixels, decode(file, 16, channels)), file.name
+
+
+def test_a_bomb_is_a_broken_image(root, monkeypatch):
+    part = find_training(images_of(root))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)  # of 480: between this and twice as much PIL only warns
+    broken = Images(part, None, 3)[0]
+    assert isinstance(broken, BrokenImage)
+    assert "DecompressionBomb" in broken.reason
+
+
+def test_names_may_be_of_any_bytes(root):
+    odd = root / "train" / "ant" / os.fsdecode(b"caf\xe9 \n.png")
+    (root / "train" / "ant" / "0.png").rename(odd)
+    part = find_training(images_of(root))
+    assert odd in [part.path(index) for index in range(len(part))]

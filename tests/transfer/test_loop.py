@@ -195,3 +195,23 @@ def test_the_line_of_an_epoch():
     expected = "epoch 2/10  loss 1.235  lr 0.5  top-1 61.20  top-5 83.40  averaged 62.50  1,234 images/s  12 min left"
     assert loop._line(row, 10) == expected
     assert "left" not in loop._line(row, 2)
+
+
+def test_weights_that_left_the_finite_numbers_replace_no_checkpoint(world):
+    """The loss is of the weights before the last step of an epoch, and says nothing of those after it."""
+    trainer = make_trainer(world, "overflown")
+    train_step = trainer._train_step
+
+    def overflow(batches, number):
+        loss = train_step(batches, number)
+        if number == 2 * STEPS - 1:
+            with torch.no_grad():
+                trainer._network.head.fc.weight[0, 0] = torch.inf
+        return loss
+
+    trainer._train_step = overflow
+    with pytest.raises(Diverged, match="epoch 2: the weights are not finite"):
+        trainer.run()
+    assert len(rows(world, "overflown")) == 1
+    for held in (tensors(world, "overflown"), load_checkpoint(world / "overflown" / "model.pt").weights):
+        assert all(tensor.isfinite().all() for tensor in held.values())

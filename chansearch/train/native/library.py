@@ -1,4 +1,8 @@
-"""``kernels.cpp`` as a shared library: compiled once a machine by its own C++ compiler, kept in the user's cache."""
+"""``kernels.cpp`` as a shared library: compiled once a machine by its own C++ compiler, kept in the user's cache.
+
+The file ends in a sha256 of what is before it, which the loader of libraries does not look at: half a library, or one
+with a flipped bit, would be no error there but a crash, now or in mid-training. It is compiled again.
+"""
 
 from __future__ import annotations
 
@@ -71,9 +75,18 @@ def _compiled() -> Path:
     made_of = "\n".join([compiler, *_FLAGS, platform.machine(), instructions()])
     digest = hashlib.sha256(made_of.encode() + _SOURCE.read_bytes()).hexdigest()[:16]
     path = user_cache() / "kernels" / f"{digest}.so"
-    if not path.is_file():
+    if not _is_whole(path):
         _compile(compiler, path)
     return path
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        held = path.read_bytes()
+    except OSError:
+        return False
+    digest_size = hashlib.sha256().digest_size
+    return hashlib.sha256(held[:-digest_size]).digest() == held[-digest_size:]
 
 
 def _compile(compiler: str, path: Path) -> None:
@@ -84,6 +97,9 @@ def _compile(compiler: str, path: Path) -> None:
             aside = Path(folder) / path.name
             command = [compiler, *_FLAGS, str(_SOURCE), "-o", str(aside)]
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=_COMPILE_SECONDS)
+            with aside.open("r+b") as library:
+                digest = hashlib.sha256(library.read()).digest()
+                library.write(digest)
             aside.replace(path)
     except subprocess.CalledProcessError as error:
         said = (error.stderr.strip().splitlines() or ["no message"])[0]

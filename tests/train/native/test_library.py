@@ -71,17 +71,38 @@ def test_a_compiler_that_is_not_there_is_named(fresh, monkeypatch):
         library.load()
 
 
-def test_a_damaged_library_is_no_crash(fresh):
-    """In a process of its own: this one would find the library in memory under that name."""
-    library.load()
-    [made] = (fresh / "chansearch" / "kernels").iterdir()
-    made.unlink()  # this process has it open
-    made.write_bytes(b"half a file")
-    code = (
-        "from chansearch.train.native.library import Unavailable, load\ntry: load()\nexcept Unavailable as e: print(e)"
-    )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert f"{made} cannot be loaded" in said
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda data: b"", id="empty"),
+        pytest.param(lambda data: data[: len(data) // 2], id="half"),
+        pytest.param(lambda data: data[:-1], id="all but a byte"),
+        pytest.param(lambda data: data[:5000] + bytes([data[5000] ^ 1]) + data[5001:], id="one bit"),
+    ],
+)
+def test_a_damaged_library_is_compiled_again(fresh, damage):
+    """The loader maps what is not there, and the process dies of it when it is read. Nothing is loaded here: this
+    process has the library in memory under that name."""
+    path = library._compiled()
+    whole = path.read_bytes()
+    path.unlink()
+    path.write_bytes(damage(whole))
+    assert library._compiled() == path
+    assert path.read_bytes() == whole
+
+
+def test_a_compiler_that_is_killed_leaves_no_library(fresh, monkeypatch):
+    monkeypatch.setenv("CXX", _compiler(fresh, 'for last; do :; done; echo half > "$last"; kill -9 $$'))
+    with pytest.raises(library.Unavailable):
+        library.load()
+    assert not list((fresh / "chansearch" / "kernels").iterdir())
+
+
+def test_a_cache_that_cannot_be_written_leaves_torchs_kernels(fresh):
+    (fresh / "chansearch").write_text("a file where a folder is needed")
+    assert not resolve_kernels(TrainConfig(), CPU)
+    with pytest.raises(UserError, match="cannot be made"):
+        resolve_kernels(TrainConfig(kernels="native"), CPU)
 
 
 def test_several_threads_or_torch_compile_keep_torchs_kernels():
