@@ -7,7 +7,7 @@ into the time before its first epoch, some into the last candidate and the end, 
 runs the resumed search is killed too. At its end each run must be what an unbroken search is: see ``flaws``. A failure
 is repeated by ``--first NUMBER --runs 1`` with the same seed and victims. Besides the table, every run goes to
 benchmarks/results/faults.csv. Ends with 1 where a run did not survive. ``--work train`` and ``--work study`` cut off a
-`chansearch train` and a `chansearch study factors` instead, all processes at once.
+`chansearch train` and a `chansearch study nonlinearity` instead, all processes at once.
 """
 
 from __future__ import annotations
