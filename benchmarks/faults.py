@@ -298,6 +298,7 @@ def _curve_flaws(run: RunDirectory, records: Sequence[Record]) -> list[str]:
 def _study_flaws(run: RunDirectory, records: Sequence[Record]) -> list[str]:
     import optuna
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         study = optuna.load_study(study_name=None, storage=f"sqlite:///{run.study_file}")
         held = [(trial.user_attrs["candidate"], trial.value) for trial in study.get_trials()]
