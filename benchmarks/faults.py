@@ -7,7 +7,7 @@ into the time before its first epoch, some into the last candidate and the end, 
 runs the resumed search is killed too. At its end each run must be what an unbroken search is: see ``flaws``. A failure
 is repeated by ``--first NUMBER --runs 1`` with the same seed and victims. Besides the table, every run goes to
 benchmarks/results/faults.csv. Ends with 1 where a run did not survive. ``--work train`` and ``--work study`` cut off a
-`chansearch train` and a `chansearch study factors` instead, all processes at once.
+`chansearch train` and a `chansearch study nonlinearity` instead, all processes at once.
 """
 
 from __future__ import annotations
@@ -298,6 +298,7 @@ def _curve_flaws(run: RunDirectory, records: Sequence[Record]) -> list[str]:
 def _study_flaws(run: RunDirectory, records: Sequence[Record]) -> list[str]:
     import optuna
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         study = optuna.load_study(study_name=None, storage=f"sqlite:///{run.study_file}")
         held = [(trial.user_attrs["candidate"], trial.value) for trial in study.get_trials()]

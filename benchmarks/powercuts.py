@@ -69,18 +69,20 @@ WORKS = {
     "study": Work(
         begin=(
             "study",
-            "factors",
+            "nonlinearity",  # of those that train the one that takes any network, a tiny one for instance
+            "model=tiny.yaml",
             "data=digits",
             "data.train_images=200",
             "data.val_images=100",
             "data.test_images=100",
             "train.epochs=2",
-            "train.seeds=2",
+            "train.seeds=1",
+            "train.batch_size=32",
             "cluster.dashboard=false",
             "--output",
             "cut",
         ),
-        resume=("study", "factors", "--resume", "cut"),
+        resume=("study", "nonlinearity", "--resume", "cut"),
         folder="cut",
         table="trainings.csv",
         result=lambda folder: _rows(folder / "trainings.csv"),
