@@ -7,8 +7,8 @@ import re
 from chansearch.train.results import is_out_of_memory
 
 _LESS = "fewer trainings at a time (cluster.workers, cluster.cpus_per_trial) or a smaller train.batch_size need less"
-# Ray's memory monitor, of the process it has ended: what was used, what there is, and the share that is allowed.
-_USED = re.compile(r"was ([\d.]+ ?\w+) / ([\d.]+ ?\w+)")
+# What Ray's memory monitor says of a machine when it ends a process there: what was used, and what there is.
+_USED = re.compile(r"was ([\d.]+)GB used / ([\d.]+)GB limit")
 
 
 def why_died(error: Exception | None) -> str:
@@ -24,8 +24,8 @@ def why_died(error: Exception | None) -> str:
     # The message of a process that was simply killed mentions memory too, as one of several guesses.
     if isinstance(error, OutOfMemoryError) or "running low on memory" in text:
         used = _USED.search(text)
-        of = f" at {used[1]} of {used[2]}" if used else ""
-        return f"worker out of memory: ended by Ray's memory monitor, its machine was{of or ' nearly full'}; {_LESS}"
+        level = f"at {used[1]} of {used[2]} GB" if used else "nearly full"
+        return f"worker out of memory: ended by Ray's memory monitor, its machine was {level}; {_LESS}"
     if "node has died" in text or "node was terminated" in text:
         return "worker died: its node is gone"
     if "worker process has died" in text:

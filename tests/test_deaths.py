@@ -34,12 +34,14 @@ def test_a_process_that_was_killed_may_have_been_out_of_memory_and_may_not():
 
 def test_rays_memory_monitor_goes_by_its_word():
     text = (
-        "Task was killed due to the node running low on memory.\nMemory on the node (IP: 10.0.0.1) where the task "
-        "(actor ID: b, pid=7) was running was 22.40GB / 23.48GB (0.954), which exceeds the memory usage threshold."
+        "1 worker(s) were killed due to the node running low on memory. Memory on the node (IP: 10.0.0.1, ID: a) was "
+        "22.40GB used / 23.48GB limit (0.954), which exceeds the threshold."
     )
     for error in (OutOfMemoryError(text), died(text)):
         reason = why_died(error)
-        assert reason.startswith("worker out of memory: ended by Ray's memory monitor, its machine was at 22.40GB of ")
+        assert reason.startswith(
+            "worker out of memory: ended by Ray's memory monitor, its machine was at 22.40 of 23.48 GB; "
+        )
         assert "train.batch_size" in reason
 
 
