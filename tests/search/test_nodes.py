@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import TINY, Process, rows
 from chansearch.search.candidate import State
 from chansearch.search.rundir import RunDirectory
-from tests.search.live import TINY, Process, rows
 
 pytestmark = pytest.mark.slow
 
