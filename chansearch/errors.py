@@ -22,6 +22,21 @@ class Interrupted(Exception):
         self.command = command
 
 
+_LONGEST_LINE = 2000  # characters of a message; one that is longer repeats a file's content
+
+
+def one_line(message: object) -> str:
+    """A message that stays one line on any terminal, whatever words it repeats.
+
+    What would move a cursor, colour a terminal or cannot be encoded is written as Python would (``\\n``, ``\\x1b``,
+    ``\\udcff``); the middle of a very long message is left out.
+    """
+    text = str(message)
+    if len(text) > _LONGEST_LINE:
+        text = f"{text[: _LONGEST_LINE // 2]} … {text[-_LONGEST_LINE // 2 :]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """`` (did you mean …?)`` for the likeliest of ``words``, or nothing where none is near."""
     found = difflib.get_close_matches(word, list(words), n=1)

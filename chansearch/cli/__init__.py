@@ -6,23 +6,27 @@ Exit codes: 0 done, 2 a user's mistake (one line on standard error), 130 stopped
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
 from chansearch._version import __version__
 from chansearch.cli import measuring, networks, searching, studying, training
-from chansearch.errors import Interrupted, UserError
+from chansearch.errors import Interrupted, UserError, one_line
 
 
 class _Parser(argparse.ArgumentParser):
     """One line for a mistake, not the whole usage."""
 
     def error(self, message: str) -> None:
-        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+        self.exit(2, f"{self.prog}: {one_line(message)}; see `{self.prog} --help`\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks
     parser = _make_parser()
     given, rest = parser.parse_known_args(arguments)
     try:
@@ -34,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.overrides += rest  # those that stand behind an option
         return given.run(given) or 0
     except UserError as error:
-        print(f"chansearch: {error}", file=sys.stderr)
+        print(f"chansearch: {one_line(error)}", file=sys.stderr)
         return 2
     except Interrupted as stopped:
         print(f"stopped; go on with `{stopped.command}`", file=sys.stderr)
@@ -45,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:  # a full disk in mid-search, for one: the run directory holds what was recorded
-        print(f"chansearch: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        reason = f"{error.filename or 'file'}: {error.strerror or error}"
+        print(f"chansearch: {one_line(reason)}", file=sys.stderr)
         return 2
 
 
