@@ -5,7 +5,10 @@ BIN = $(VENV)/bin
 # One thread a process: the tests start Ray workers, and two pools of threads on the same cores only wait for each other.
 THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint coverage bench clean
+# So many times the examples that `make test` tries, drawn by chance: what people type, and files from anywhere.
+FUZZ ?= 50
+
+.PHONY: demo test fuzz lint coverage bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/chansearch search constraint=demo data=digits fidelity=demo search.candidates=20
@@ -15,6 +18,9 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	$(THREADS) $(BIN)/python -m pytest -n 2
+
+fuzz: $(VENV)/.test
+	$(THREADS) FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

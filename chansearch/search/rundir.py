@@ -206,7 +206,9 @@ class RunDirectory:
         ]
         lengths = {len(record.candidate.channels) for record in records}
         if len(lengths) > 1:
-            raise UserError(f"run: {self.candidates_file} has candidates of {min(lengths)} and of {max(lengths)} blocks")
+            raise UserError(
+                f"run: {self.candidates_file} has candidates of {min(lengths)} and of {max(lengths)} blocks"
+            )
         latest = {record.candidate.number: record for record in records}
         return [latest[number] for number in sorted(latest)]
 

@@ -11,7 +11,6 @@ import numpy as np
 from chansearch.errors import UserError
 from chansearch.space.shape import Shape
 
-
 # Blocks of a configuration: beyond this it is a slip of the pen, and work that grows with their square has no end.
 MOST_BLOCKS = 200
 

@@ -13,8 +13,12 @@ from tests.fuzz.words import free_text, numbers, odd_text, paths
 cells = st.one_of(numbers, odd_text, free_text, paths)
 yaml_values = st.one_of(
     st.sampled_from([None, True, False, 0, 1, -1, 10**6, 10**7, 2**63, 10**400, -(10**400), 0.5, 1e308, -1e308])
-    | st.sampled_from([float("nan"), float("inf"), -float("inf"), "", [], {}, [[]], [None], [1, 2], {"a": 1}, {1: 2}, {None: None}])
-    | st.sampled_from([datetime.date(2020, 1, 1), b"\x00\xff", "${oc.env:HOME}", "${", "???", [1] * 3000, {"x": {"y": {"z": []}}}]),
+    | st.sampled_from(
+        [float("nan"), float("inf"), -float("inf"), "", [], {}, [[]], [None], [1, 2], {"a": 1}, {1: 2}, {None: None}]
+    )
+    | st.sampled_from(
+        [datetime.date(2020, 1, 1), b"\x00\xff", "${oc.env:HOME}", "${", "???", [1] * 3000, {"x": {"y": {"z": []}}}]
+    ),
     odd_text.filter(lambda text: text.isprintable()),
     numbers,
     st.integers(),
@@ -61,7 +65,8 @@ _NASTY = [
     b"a: &a [*a]",
     b"network: &n {channels: *n}",
     b"&a a: *a",
-    b"l0: &l0 [x, x]\n" + b"".join(b"l%d: &l%d [%s]\n" % (n, n, b", ".join([b"*l%d" % (n - 1)] * 10)) for n in range(1, 10)),
+    b"l0: &l0 [x, x]\n"
+    + b"".join(b"l%d: &l%d [%s]\n" % (n, n, b", ".join([b"*l%d" % (n - 1)] * 10)) for n in range(1, 10)),
     b"network: {channels: &l0 [1, 1]}\n"
     + b"".join(b"k%d: &l%d [%s]\n" % (n, n, b", ".join([b"*l%d" % (n - 1)] * 10)) for n in range(1, 9)),
     "a: jörg".encode("latin-1"),
@@ -106,7 +111,9 @@ def yaml_files(draw, right: str) -> bytes:
         text = right
     if draw(st.integers(0, 5)) == 0:  # a nasty value in its place
         nasty = draw(st.sampled_from([text for text in _NASTY if b"\n" not in text])).decode(errors="surrogateescape")
-        key = draw(st.sampled_from([line for line in text.splitlines() if line.endswith(":") or ": " in line] or ["a:"]))
+        key = draw(
+            st.sampled_from([line for line in text.splitlines() if line.endswith(":") or ": " in line] or ["a:"])
+        )
         text = text.replace(key, key.split(":")[0] + ": " + nasty.removeprefix("a: "), 1)
     return text.encode(errors="surrogateescape")
 
@@ -147,7 +154,9 @@ def bytes_of(draw, right: bytes) -> bytes:
         elif kind == 2:
             data[at:at] = draw(st.binary(max_size=8))
         elif kind == 3:
-            data[at : at + 1] = draw(st.sampled_from([b"\x00", b"\xff", b"\x80", b'"', b"\r", b"\n", b",", b"\t", b"\xef\xbb\xbf"]))
+            data[at : at + 1] = draw(
+                st.sampled_from([b"\x00", b"\xff", b"\x80", b'"', b"\r", b"\n", b",", b"\t", b"\xef\xbb\xbf"])
+            )
         else:
             data[at:at] = data[at : at + 200]
     return bytes(data)
@@ -180,7 +189,11 @@ def tables(draw, right: str) -> bytes:
     if kind == 1:
         return draw(lines_of(right)).encode(errors="surrogatepass")
     if kind == 2:
-        return draw(st.sampled_from([b"", b"\n", b"\x00" * 100, b'"', b'"' * 999, b"a" * 10**6 + b"\n", b"\xff\xfe", right.encode("utf-16")]))
+        return draw(
+            st.sampled_from(
+                [b"", b"\n", b"\x00" * 100, b'"', b'"' * 999, b"a" * 10**6 + b"\n", b"\xff\xfe", right.encode("utf-16")]
+            )
+        )
     rows = [line.split(",") for line in right.splitlines()]
     if kind == 3:
         _change_column(draw, rows)

@@ -13,11 +13,22 @@ from chansearch.search.plan import make_plan
 from chansearch.search.rundir import RunDirectory
 from tests.fuzz import harness
 from tests.fuzz.harness import check, examples
-from tests.fuzz.mutations import bytes_of, cells, tables
+from tests.fuzz.mutations import bytes_of, tables
 from tests.fuzz.runs import OVERRIDES
 
-_QUICK = ["export --run run", "export --run run --as searched --top 2", "resume run", "confirm run", "export --run run --top 99"]
-_DRAWN = ["report run", "report run results/latest", "replay run --replays 2 --strategy asha,tpe,contenders", "study conventions --run run"]
+_QUICK = [
+    "export --run run",
+    "export --run run --as searched --top 2",
+    "resume run",
+    "confirm run",
+    "export --run run --top 99",
+]
+_DRAWN = [
+    "report run",
+    "report run results/latest",
+    "replay run --replays 2 --strategy asha,tpe,contenders",
+    "study conventions --run run",
+]
 
 
 @pytest.mark.parametrize("table", ["candidates.csv", "curves.csv", "sessions.csv"])
@@ -25,7 +36,7 @@ def test_a_table(table, here):
     file = here / "run" / table
     right = file.read_text()
 
-    @examples(40 if table == "candidates.csv" else 10)
+    @examples(15 if table == "candidates.csv" else 5)
     @given(tables(right), st.sampled_from(_QUICK))
     def hold(text, command):
         file.write_bytes(text)
@@ -42,7 +53,7 @@ def test_a_table_that_is_drawn(table, here):
     file = here / "run" / table
     right = file.read_text()
 
-    @examples(6)
+    @examples(1)
     @given(tables(right), st.sampled_from(_DRAWN))
     def hold(text, command):
         file.write_bytes(text)
@@ -57,10 +68,41 @@ def test_a_table_that_is_drawn(table, here):
 @st.composite
 def _harm(draw) -> list[str]:
     """Statements that leave a file of SQLite's, with another content."""
-    rows = st.sampled_from(["trial_user_attributes", "trial_params", "trials", "studies", "trial_values", "trial_heartbeats"])
+    rows = st.sampled_from(
+        ["trial_user_attributes", "trial_params", "trials", "studies", "trial_values", "trial_heartbeats"]
+    )
     tables_there = st.one_of(rows, st.sampled_from(["alembic_version", "version_info", "study_directions"]))
-    attributes = ["candidate", "origin", "channels", "a", "b", "knots", "values", "params", "macs", "draws", "latency_ms"]
-    json = ["1", "-1", "null", "[]", "{}", '"x"', "NaN", "1e999", '["a"]', "[1, 1]", "x", "", "[1, 1e9]", '"1-2"', "9" * 30, "true"]
+    attributes = [
+        "candidate",
+        "origin",
+        "channels",
+        "a",
+        "b",
+        "knots",
+        "values",
+        "params",
+        "macs",
+        "draws",
+        "latency_ms",
+    ]
+    json = [
+        "1",
+        "-1",
+        "null",
+        "[]",
+        "{}",
+        '"x"',
+        "NaN",
+        "1e999",
+        '["a"]',
+        "[1, 1]",
+        "x",
+        "",
+        "[1, 1e9]",
+        '"1-2"',
+        "9" * 30,
+        "true",
+    ]
     done = []
     for _ in range(draw(st.integers(1, 2))):
         kind = draw(st.integers(0, 4))
@@ -94,8 +136,14 @@ def test_a_study(here, tmp_path_factory):
     records = RunDirectory(here / "run").records()
     file = folder / "study.db"
 
-    @examples(12)
-    @given(st.one_of(_harm(), bytes_of(right.read_bytes()), st.sampled_from([b"", b"\x00" * 4096, b"text\n", b"SQLite format 3\x00"])))
+    @examples(8)
+    @given(
+        st.one_of(
+            _harm(),
+            bytes_of(right.read_bytes()),
+            st.sampled_from([b"", b"\x00" * 4096, b"text\n", b"SQLite format 3\x00"]),
+        )
+    )
     def hold(harm):
         harness.tried["study of a run"] += 1
         if isinstance(harm, bytes):

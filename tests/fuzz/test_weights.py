@@ -21,7 +21,11 @@ class _Runs:
         return (open, (CANARY, "w"))
 
 
-_PICKLES = [pickle.dumps(_Runs()), pickle.dumps({"state_dict": _Runs()}), pickle.dumps({"state_dict": {}, "network": {}})]
+_PICKLES = [
+    pickle.dumps(_Runs()),
+    pickle.dumps({"state_dict": _Runs()}),
+    pickle.dumps({"state_dict": {}, "network": {}}),
+]
 
 
 def _saved(data) -> bytes:
@@ -75,7 +79,9 @@ def _safetensors(draw) -> bytes:
         "shape": draw(st.sampled_from([[4], [0], [2**62, 4], [-1], "4", [4.5], []])),
         "data_offsets": draw(st.sampled_from([[0, 16], [16, 0], [0, 2**62], [-1, 5], [0], "x"])),
     }
-    header = draw(st.sampled_from([{}, {"head.fc.bias": entry}, {"a": entry, "b": entry}, [], {"__metadata__": 5}, {"a": {}}]))
+    header = draw(
+        st.sampled_from([{}, {"head.fc.bias": entry}, {"a": entry, "b": entry}, [], {"__metadata__": 5}, {"a": {}}])
+    )
     text = json.dumps(header).encode()
     length = draw(st.sampled_from([len(text), 0, 2**63, 10**9, len(text) + 5]))
     return length.to_bytes(8, "little") + text + bytes(draw(st.sampled_from([0, 16, 100])))
@@ -91,12 +97,21 @@ def test_a_file_of_weights(suffix, here):
         archive.writestr("../../canary", "x")
         archive.writestr("archive/data.pkl", _PICKLES[1])
     wrong = st.sampled_from([*_PICKLES, nested.getvalue(), b"", b"PK\x03\x04", b"\x80\x02."])
-    files = st.one_of(wrong, bytes_of(right), _checkpoints(held), *([_safetensors()] * 2 if suffix == "safetensors" else []))
-    commands = [["build", "tiny.yaml", "--weights", file.name], ["export", "tiny.yaml", "--format", "torch", "-o", "out.pt2", "--weights", file.name]]
+    files = st.one_of(
+        wrong, bytes_of(right), _checkpoints(held), *([_safetensors()] * 2 if suffix == "safetensors" else [])
+    )
+    commands = [
+        ["build", "tiny.yaml", "--weights", file.name],
+        ["export", "tiny.yaml", "--format", "timm", "-o", "out", "--weights", file.name],
+    ]
     if suffix == "pt":
-        commands += [["build", file.name], ["export", file.name], ["eval", file.name, "data=folder", "data.root=images"]]
+        commands += [
+            ["build", file.name],
+            ["export", file.name],
+            ["eval", file.name, "data=folder", "data.root=images"],
+        ]
 
-    @examples(40)
+    @examples(20)
     @given(files, st.sampled_from(commands))
     def hold(content, command):
         file.write_bytes(content)

@@ -25,8 +25,11 @@ def test_a_network(here):
     right = (here / "tiny.yaml").read_text()
     file = here / "given.yaml"
 
-    @examples(60)
-    @given(yaml_files(right), st.sampled_from(["cost", "cost", "cost", "build", "export", "latency", "study conventions --network"]))
+    @examples(30)
+    @given(
+        yaml_files(right),
+        st.sampled_from(["cost", "cost", "cost", "build", "export", "latency", "study conventions --network"]),
+    )
     def hold(text, command):
         file.write_bytes(text)
         check("YAML of a network", [*command.split(), "given.yaml"], here)
@@ -48,7 +51,7 @@ def test_a_group(group, here):
         "data": [["search"], ["search", "--cfg", "job"]],
     }.get(group, [["search", "data=digits"], ["search", "--cfg", "job"], ["cost", "34-34-45-55-66"]])
 
-    @examples(10)
+    @examples(2)
     @given(yaml_files(right), st.sampled_from(commands))
     def hold(text, command):
         place.write_bytes(text)
@@ -63,8 +66,11 @@ def test_the_config_of_a_run(here):
     file = here / "run" / "config.yaml"
     right = file.read_text()
 
-    @examples(60)
-    @given(yaml_files(right), st.sampled_from(["resume run", "export --run run", "export --run run --as searched", "confirm run"]))
+    @examples(12)
+    @given(
+        yaml_files(right),
+        st.sampled_from(["resume run", "export --run run", "export --run run --as searched", "confirm run"]),
+    )
     def hold(text, command):
         file.write_bytes(text)
         check("config.yaml of a run", command.split(), here)
@@ -79,8 +85,11 @@ def test_the_config_of_a_run_that_is_reported(here):
     file = here / "run" / "config.yaml"
     right = file.read_text()
 
-    @examples(6)
-    @given(yaml_files(right), st.sampled_from(["report run", "replay run --replays 2 --strategy asha,tpe", "study conventions --run run"]))
+    @examples(2)
+    @given(
+        yaml_files(right),
+        st.sampled_from(["report run", "replay run --replays 2 --strategy asha,tpe", "study conventions --run run"]),
+    )
     def hold(text, command):
         file.write_bytes(text)
         check("config.yaml of a run", command.split(), here)

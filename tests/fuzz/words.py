@@ -8,7 +8,7 @@ import dataclasses
 from hypothesis import strategies as st
 
 from chansearch.cli import _make_parser
-from chansearch.config import SEARCH, Tree, _known_keys, groups
+from chansearch.config import SEARCH, Tree, groups
 from chansearch.nets.files import FIELDS
 from chansearch.proxies.names import PROXY_NAMES
 from chansearch.replay.names import STRATEGY_NAMES
@@ -25,27 +25,178 @@ numbers = st.sampled_from(
 
 # As a terminal may hand them over; the last is a byte that is no UTF-8.
 odd_text = st.sampled_from(
-    ["", " ", "=", "-", "--", "'", '"', "\\", "a b", "a\nb", "a\tb", "a\rb", "\x1b[2J\x1b[31mred", "\x00", "a\x00b", "\u2028"]
-    + ["jörg", "日本語", "🦖", "\u202egnp", "e\u0301", "\ufeff", "\udcff", "a\udc80/b", "x" * 300, "x" * 5000, "/" * 3000]
-    + ["[red]", "[/]", "{", "}", "{}", "[", "]", "[]", "()", "${x}", "${oc.env:HOME}", "${", "$(id)", "`id`", "%s", "%", "{0}"]
-    + ["~", "~/x", "*", "?", "#", "!", "&a [*a]", "!!python/object/apply:os.system [id]", "null", "none", "None", "true", "off"]
-    + ["a=b", "a,b", "a, b", ",", ",,", "a:b", "range(1,3)", "choice(1,2)", "glob(*)", "sort(2,1)", "extend_list(1)", "int(x)"]
+    [
+        "",
+        " ",
+        "=",
+        "-",
+        "--",
+        "'",
+        '"',
+        "\\",
+        "a b",
+        "a\nb",
+        "a\tb",
+        "a\rb",
+        "\x1b[2J\x1b[31mred",
+        "\x00",
+        "a\x00b",
+        "\u2028",
+    ]
+    + [
+        "jörg",
+        "日本語",
+        "🦖",
+        "\u202egnp",
+        "e\u0301",
+        "\ufeff",
+        "\udcff",
+        "a\udc80/b",
+        "x" * 300,
+        "x" * 5000,
+        "/" * 3000,
+    ]
+    + [
+        "[red]",
+        "[/]",
+        "{",
+        "}",
+        "{}",
+        "[",
+        "]",
+        "[]",
+        "()",
+        "${x}",
+        "${oc.env:HOME}",
+        "${",
+        "$(id)",
+        "`id`",
+        "%s",
+        "%",
+        "{0}",
+    ]
+    + [
+        "~",
+        "~/x",
+        "*",
+        "?",
+        "#",
+        "!",
+        "&a [*a]",
+        "!!python/object/apply:os.system [id]",
+        "null",
+        "none",
+        "None",
+        "true",
+        "off",
+    ]
+    + [
+        "a=b",
+        "a,b",
+        "a, b",
+        ",",
+        ",,",
+        "a:b",
+        "range(1,3)",
+        "choice(1,2)",
+        "glob(*)",
+        "sort(2,1)",
+        "extend_list(1)",
+        "int(x)",
+    ]
     + ["../../x", ".", "..", "/", "///", "con", "-1", "--help", "@file", "?x", "<script>alert(1)</script>"]
 )
 paths = st.sampled_from(
-    "run results results/latest net.yaml tiny.yaml model.pt empty.yaml noise.pt noise.yaml text.txt folder locked "
-    "locked/x loop loop/x fifo net.yaml/x nowhere nowhere/x.yaml x.pt x.safetensors groups /dev/null /dev/zero /dev/full "
-    "/proc/self/mem /etc/shadow run/config.yaml run/candidates.csv".split()
+    [
+        "run",
+        "results",
+        "results/latest",
+        "net.yaml",
+        "tiny.yaml",
+        "model.pt",
+        "empty.yaml",
+        "noise.pt",
+        "noise.yaml",
+        "text.txt",
+        "folder",
+        "locked",
+        "locked/x",
+        "loop",
+        "loop/x",
+        "fifo",
+        "net.yaml/x",
+        "nowhere",
+        "nowhere/x.yaml",
+        "x.pt",
+        "x.safetensors",
+        "groups",
+        "/dev/null",
+        "/dev/zero",
+        "/dev/full",
+        "/proc/self/mem",
+        "/etc/shadow",
+        "run/config.yaml",
+        "run/candidates.csv",
+    ]
 )
 free_text = st.text(st.characters(codec=None, exclude_categories=()), max_size=12)
-networks = st.sampled_from(["tiny.yaml", "tiny.yaml", "model.pt", "rexnet_100", "net.yaml", "tiny.yaml", "model.pt", "rexnet_1", "efficientnet_b0", "resnet"])
+networks = st.sampled_from(
+    [
+        "tiny.yaml",
+        "tiny.yaml",
+        "model.pt",
+        "rexnet_100",
+        "net.yaml",
+        "tiny.yaml",
+        "model.pt",
+        "rexnet_1",
+        "efficientnet_b0",
+        "resnet",
+    ]
+)
 channels = st.sampled_from(
-    ["34-34-45-55-66", "16-24-40-80-112", "52x5", "1x999", "8x2-9", "1-2", "5", "9-8", "0-1", "1-1000000x4", "9999999x999"]
+    [
+        "34-34-45-55-66",
+        "16-24-40-80-112",
+        "52x5",
+        "1x999",
+        "8x2-9",
+        "1-2",
+        "5",
+        "9-8",
+        "0-1",
+        "1-1000000x4",
+        "9999999x999",
+    ]
     + ["1x0", "1--2", "1-2-", "-1-2", "٣-٤", "1,2", "1x999-" * 50 + "1", "1 - 2", "²-³", "1e3-2", "9" * 20 + "-1"]
 )
 names = st.sampled_from(
-    [*STRATEGY_NAMES, *PROXY_NAMES, "all", "eager", "onnx", "eager,compiled", "cpu", "cuda", "cpu,cuda", "silu", "relu6"]
-    + ["yaml", "python", "torch", "timm", "paper,asha", "paper,,", "10-50", "50-10", "1-", "conv1x1", "bottleneck,conv3x3"]
+    [
+        *STRATEGY_NAMES,
+        *PROXY_NAMES,
+        "all",
+        "eager",
+        "onnx",
+        "eager,compiled",
+        "cpu",
+        "cuda",
+        "cpu,cuda",
+        "silu",
+        "relu6",
+    ]
+    + [
+        "yaml",
+        "python",
+        "torch",
+        "timm",
+        "paper,asha",
+        "paper,,",
+        "10-50",
+        "50-10",
+        "1-",
+        "conv1x1",
+        "bottleneck,conv3x3",
+    ]
 )
 values = st.one_of(numbers, odd_text, paths, networks, channels, names, free_text)
 
@@ -95,7 +246,9 @@ def settings_of(draw, tree: Tree, *, right: bool) -> str:
         return f"{key}={draw(_like(typed[key]))}"
     kind = draw(st.integers(0, 9))
     if kind == 0:
-        return draw(st.one_of(st.just(key), values, st.sampled_from(["~constraint", "hydra/launcher=x", "-x", "~name"])))
+        return draw(
+            st.one_of(st.just(key), values, st.sampled_from(["~constraint", "hydra/launcher=x", "-x", "~name"]))
+        )
     if kind == 1:
         key = one_edit_away(draw, key)
     elif kind == 2:
@@ -126,7 +279,9 @@ def _like(value: object) -> st.SearchStrategy[str]:
     return st.sampled_from(["null", "1", "0.3M", "20"])
 
 
-def leaves(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> dict[tuple[str, ...], argparse.ArgumentParser]:
+def leaves(
+    parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
+) -> dict[tuple[str, ...], argparse.ArgumentParser]:
     """Every command of the parser that has none below it, by the words that lead to it."""
     below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     if not below:
