@@ -15,7 +15,6 @@ from chansearch.export.formats import Exported, check, write
 from chansearch.export.full import full_network, reference, unrounded_start
 from chansearch.nets import NetworkSpec
 from chansearch.nets.files import spec_from_dict
-from chansearch.report.facts import setting
 from chansearch.search.candidate import Record, ranked
 from chansearch.search.rundir import RunDirectory
 from chansearch.space import Member, fit, format_channels, parse_channels
@@ -227,7 +226,7 @@ def _small(options: ExportOptions, searched: _Searched) -> NetworkSpec:
         raise UserError("--as searched: takes no --params or --macs; the searched network costs what it costs")
     held = searched.run.config()
     config = from_plain(held, str(searched.run.config_file))
-    classes = setting(held, "provenance.classes") or 10
+    classes = _section(held, "provenance").get("classes") or 10
     skeleton = make_skeleton(config.constraint.skeleton, classes)
     return dataclasses.replace(skeleton.with_channels(searched.channels), **_changes(options))
 
@@ -238,8 +237,14 @@ def _about(run: RunDirectory | None) -> dict:
     held = run.config()
     return {
         "run": run.name,
-        "constraint": setting(held, "constraint.name"),
-        "data": setting(held, "data.name"),
-        "fidelity": setting(held, "fidelity"),
-        "ranked_on": setting(held, "data.rank_on"),
+        "constraint": _section(held, "constraint").get("name"),
+        "data": _section(held, "data").get("name"),
+        "fidelity": held.get("fidelity"),
+        "ranked_on": _section(held, "data").get("rank_on"),
     }
+
+
+def _section(held: dict, name: str) -> dict:
+    """Of a run's ``config.yaml``, which may come from anywhere."""
+    section = held.get(name)
+    return section if isinstance(section, dict) else {}

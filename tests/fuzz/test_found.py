@@ -1,7 +1,9 @@
 """What the fuzz tests and their strategies have found, each pinned by itself."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -58,7 +60,7 @@ def test_yaml_that_is_too_much(text, said, tmp_path):
     for read in (lambda: read_mapping(file, "run:"), lambda: load_spec(file)):
         with pytest.raises(UserError, match=said):
             read()
-    with pytest.raises(UserError, match="key: .* cannot be read as YAML"):
+    with pytest.raises(UserError, match=r"key: .* cannot be read as YAML"):
         read_value("key", text)
 
 
@@ -71,8 +73,6 @@ def test_a_file_in_another_encoding(tmp_path):
 @pytest.mark.parametrize("path", ["/dev/zero", "fifo", "folder"])
 def test_what_is_no_file(path, tmp_path, monkeypatch):
     """The pipe was waited for."""
-    import os
-
     monkeypatch.chdir(tmp_path)
     os.mkfifo("fifo")
     (tmp_path / "folder").mkdir()
@@ -85,18 +85,16 @@ def test_folders_that_cannot_be(folder, tmp_path, monkeypatch):
     """RuntimeError and ValueError of pathlib's."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "loop").symlink_to("loop")
-    from pathlib import Path
-
-    with pytest.raises(UserError, match="--output: .* cannot be written"):
+    with pytest.raises(UserError, match=r"--output: .* cannot be written"):
         check_writable("--output", Path(folder))
 
 
 @pytest.mark.parametrize("value", ["[[1]]", "[[1,2],3]"])
 def test_lists_in_the_place_of_numbers(value):
     """TypeError: '<=' not supported between instances of 'int' and 'list'."""
-    with pytest.raises(UserError, match="constraint.skeleton.stride_blocks: .* allowed: a list of whole numbers"):
+    with pytest.raises(UserError, match=r"constraint.skeleton.stride_blocks: .* allowed: a list of whole numbers"):
         compose([f"constraint.skeleton.stride_blocks={value}"])
-    with pytest.raises(UserError, match="run: constraint.skeleton.stride_blocks"):
+    with pytest.raises(UserError, match=r"run: constraint.skeleton.stride_blocks"):
         from_plain({"constraint": {"skeleton": {"stride_blocks": [[1]]}}}, "run")
 
 
@@ -206,7 +204,7 @@ def test_tensors_of_another_kind(tensor):
 
     network = Network(NetworkSpec((4, 8), (1, 1), (1, 6), classes=3))
     weights = network.state_dict() | {"head.fc.bias": tensor}
-    with pytest.raises(UserError, match="x: head.fc.bias is of another kind"):
+    with pytest.raises(UserError, match=r"x: head.fc.bias is of another kind"):
         load_weights(network, weights, "x")
 
 
