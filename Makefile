@@ -5,7 +5,10 @@ BIN = $(VENV)/bin
 # One thread a process: the tests start Ray workers, and two pools of threads on the same cores only wait for each other.
 THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-lowest lint coverage audit bench clean
+# So many times the examples that `make test` tries, drawn by chance: what people type, and files from anywhere.
+FUZZ ?= 50
+
+.PHONY: demo test test-lowest fuzz lint coverage audit bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/chansearch search constraint=demo data=digits fidelity=demo search.candidates=20
@@ -19,6 +22,9 @@ test: $(VENV)/.test
 # The quick tests with the oldest versions that setup.cfg allows; a gigabyte or three to download.
 test-lowest: $(VENV)/lowest/.done
 	$(THREADS) $(VENV)/lowest/bin/python -m pytest -n 2 -m "not slow"
+
+fuzz: $(VENV)/.test
+	$(THREADS) FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chansearch.errors import UserError, did_you_mean
-from chansearch.files import read_mapping
+from chansearch.files import read_mapping, read_yaml
 from chansearch.train.config import DataConfig, TrainConfig
 
 
@@ -187,13 +187,20 @@ def groups(config_dir: str | None = None, tree: Tree = SEARCH) -> dict[str, list
     found: dict[str, set[str]] = {}
     for name in tree.borrowed:
         found[name] = {file.stem for file in (shipped("conf") / name).glob("*.yaml")}
-    for root in [shipped("conf") / tree.folder, *([Path(config_dir)] if config_dir else [])]:
-        for file in root.glob("*/*.yaml"):
-            if file.parent.name not in _NOT_GROUPS:
-                found.setdefault(file.parent.name, set()).add(file.stem)
+    for file in [*_group_files(shipped("conf") / tree.folder), *_own_groups(config_dir)]:
+        found.setdefault(file.parent.name, set()).add(file.stem)
     if tree.has_spaces:
         found.setdefault("space", set()).update(_spaces(config_dir))
     return {name: sorted(choices) for name, choices in sorted(found.items())}
+
+
+def _group_files(root: Path) -> list[Path]:
+    return [file for file in root.glob("*/*.yaml") if file.parent.name not in _NOT_GROUPS]
+
+
+def _own_groups(config_dir: str | None) -> list[Path]:
+    """The files of the user's own groups."""
+    return _group_files(Path(config_dir)) if config_dir else []
 
 
 def compose(overrides: Sequence[str], config_dir: str | None = None, tree: Tree = SEARCH) -> Any:
@@ -217,6 +224,8 @@ def compose(overrides: Sequence[str], config_dir: str | None = None, tree: Tree 
         _check_key(override, config_dir, tree)
     # The schema has no keys for a free section: Hydra adds them.
     overrides = [f"++{override}" if _is_free(override, tree) else override for override in overrides]
+    for file in _own_groups(config_dir):
+        read_yaml(file, f"--config-dir: {file}")  # Hydra reads any that can be read
     store = ConfigStore.instance()
     store.store(name="schema", node=tree.schema)
     for name, file in _spaces(config_dir).items() if tree.has_spaces else ():
@@ -229,11 +238,32 @@ def compose(overrides: Sequence[str], config_dir: str | None = None, tree: Tree 
         with initialize_config_dir(config_dir=str(shipped("conf") / tree.folder), version_base="1.3"):
             from hydra import compose as hydra_compose
 
-            return OmegaConf.to_object(hydra_compose("config", overrides=[*overrides, *search_path]))
+            config = OmegaConf.to_object(hydra_compose("config", overrides=[*overrides, *search_path]))
     except YAMLError as error:  # a file of the user's own groups; the message names it
         raise UserError(f"--config-dir: {' '.join(str(error).split())}") from None
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_first_line(error)) from None
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise UserError(_unreadable(error, overrides)) from None
+    _check_lists(config)
+    return config
+
+
+def _unreadable(error: Exception, overrides: Sequence[str]) -> str:
+    """Of numbers that Hydra reads and Python does not hold, and of brackets without end."""
+    what = "is nested too deeply" if isinstance(error, RecursionError) else "has a number that is far too large"
+    return f"{max(overrides, key=len, default='a setting')!r} cannot be read; it {what}"
+
+
+def _check_lists(node: Any, prefix: str = "") -> None:
+    """OmegaConf lets lists stand where a list's numbers should be; raises ``UserError`` naming the key."""
+    for name, hint in _type_hints(type(node)).items():
+        value = getattr(node, name)
+        if dataclasses.is_dataclass(value):
+            _check_lists(value, f"{prefix}{name}.")
+        elif isinstance(value, list) and not all(type(part) in (int, float) for part in value):
+            kind = "whole numbers" if hint == list[int] else "numbers"
+            raise UserError(f"{prefix}{name}: {value}; allowed: a list of {kind}")
 
 
 def from_plain(data: dict, source: str, tree: Tree = SEARCH) -> Any:
@@ -248,9 +278,11 @@ def from_plain(data: dict, source: str, tree: Tree = SEARCH) -> Any:
     if "${" in str(settings):
         raise UserError(f"{source}: holds an interpolation, '${{…}}'; a run's config.yaml has plain values only")
     try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(tree.schema), OmegaConf.create(settings)))
-    except OmegaConfBaseException as error:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(tree.schema), OmegaConf.create(settings)))
+        _check_lists(config)
+    except (OmegaConfBaseException, UserError) as error:
         raise UserError(f"{source}: {_first_line(error)}") from None
+    return config
 
 
 def expand_sweeps(overrides: Sequence[str]) -> list[list[str]]:
@@ -262,6 +294,8 @@ def expand_sweeps(overrides: Sequence[str]) -> list[list[str]]:
         parsed = OverridesParser.create().parse_overrides([_quote(override) for override in overrides])
     except HydraException as error:
         raise UserError(_first_line(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(_unreadable(error, overrides)) from None
     choices = [
         [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
         if override.is_sweep_override()

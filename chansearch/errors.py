@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from chansearch.printable import printable
+
 
 class UserError(ValueError):
     """One clear line: the key, the value, and what is allowed."""
@@ -20,6 +22,20 @@ class Interrupted(Exception):
     def __init__(self, command: str) -> None:
         super().__init__(command)
         self.command = command
+
+
+_LONGEST_LINE = 2000  # characters of a message; one that is longer repeats a file's content
+
+
+def one_line(message: object) -> str:
+    """A message that stays one line on any terminal, whatever words it repeats; see ``printable``.
+
+    The middle of a very long message is left out.
+    """
+    text = str(message)
+    if len(text) > _LONGEST_LINE:
+        text = f"{text[: _LONGEST_LINE // 2]} … {text[-_LONGEST_LINE // 2 :]}"
+    return printable(text)
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:

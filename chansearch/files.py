@@ -51,14 +51,55 @@ def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> st
     return buffer.getvalue()
 
 
-def read_mapping(file: Path, name: str) -> dict:
-    """A YAML file of keys and values, in plain types; ``name`` stands for it in the ``UserError`` for anything else."""
+_MOST_NODES = 20_000  # of a YAML file, each alias counted as what it stands for: a thousand blocks have 3,000
+_LARGEST = 2**64  # of a whole number in it
+
+
+def read_yaml(file: Path, name: str) -> object:
+    """What a YAML file holds, in plain types; ``name`` stands for it in the ``UserError`` where it cannot be read, or
+    where it would be more than can be worked with: lists within lists without end, or numbers of thousands of digits.
+    """
     import yaml
 
     try:
+        if not file.is_file():  # a pipe that nobody writes to would be waited for
+            raise OSError(None, "it is no file" if file.exists() else "no such file")
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{name} cannot be read as YAML: {' '.join(str(error).split())}") from None
+        nodes = _count_nodes(data)
+    except UnicodeDecodeError:
+        raise UserError(f"{name} cannot be read as YAML: it is no text in UTF-8") from None
+    except RecursionError:
+        raise UserError(f"{name} cannot be read as YAML: it is nested too deeply") from None
+    except ValueError:  # 2020-13-45, for one
+        raise UserError(f"{name} cannot be read as YAML: a date or number in it is none, or far too large") from None
+    except (OSError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise UserError(f"{name} cannot be read as YAML: {reason}") from None
+    if nodes > _MOST_NODES:
+        raise UserError(f"{name} holds more than {_MOST_NODES:,} values, each alias counted as what it stands for")
+    return data
+
+
+def _count_nodes(data: object, known: dict[int, float] | None = None) -> float:
+    """How many values there are with all aliases written out: a few lines can stand for billions.
+
+    A value within itself has infinitely many. Raises ``ValueError`` for a number that is not to be written out.
+    """
+    known = {} if known is None else known
+    if isinstance(data, int) and abs(data) > _LARGEST:
+        raise ValueError("a whole number of more than 64 bits")
+    if not isinstance(data, dict | list | tuple | set):
+        return 1
+    if id(data) not in known:
+        known[id(data)] = float("inf")  # as long as it is being counted
+        parts = [*data.keys(), *data.values()] if isinstance(data, dict) else data
+        known[id(data)] = 1 + sum(_count_nodes(part, known) for part in parts)
+    return known[id(data)]
+
+
+def read_mapping(file: Path, name: str) -> dict:
+    """A YAML file of keys and values, as ``read_yaml`` reads it; raises ``UserError`` for anything else."""
+    data = read_yaml(file, name)
     if not isinstance(data, dict):
         raise UserError(f"{name} holds no mapping of keys to values")
     return data
@@ -69,9 +110,12 @@ def read_value(key: str, text: str) -> object:
     import yaml
 
     try:
-        return yaml.safe_load(text)
+        data = yaml.safe_load(text)
+        if _count_nodes(data) <= _MOST_NODES:
+            return data
     except (ValueError, RecursionError, yaml.YAMLError):
-        raise UserError(f"{key}: {text!r} cannot be read as YAML") from None
+        pass
+    raise UserError(f"{key}: {text!r} cannot be read as YAML")
 
 
 def time_stamp() -> str:
@@ -116,9 +160,13 @@ def refuse_links_out(folder: Path) -> None:
 
 def check_writable(key: str, folder: Path) -> Path:
     """The nearest folder that exists, this one or above; raises ``UserError`` naming ``key`` if it is not writable."""
-    existing = folder.resolve()
-    while not existing.exists():
-        existing = existing.parent
+    try:
+        existing = folder.resolve()
+        while not existing.exists():
+            existing = existing.parent
+    except (OSError, ValueError, RuntimeError) as error:  # too long, no name of a file's, links in a circle
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{key}: {str(folder)!r} cannot be written: {reason}") from None
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise UserError(f"{key}: {str(folder)!r} cannot be written: {str(existing)!r} is no folder to write in")
     return existing

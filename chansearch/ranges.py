@@ -1,10 +1,11 @@
 """Values out of their range, refused in one line that names the key, the value and what is allowed.
 
-Each raises ``UserError``, for nan too.
+Each raises ``UserError``, for nan and infinity too.
 """
 
 from __future__ import annotations
 
+import math
 import os
 
 from chansearch.errors import UserError, did_you_mean
@@ -16,8 +17,13 @@ def one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def at_least(key: str, value: float, lowest: int) -> None:
-    if not value >= lowest:  # written so that nan is refused too
+    if not lowest <= value < math.inf:  # written so that nan is refused too
         raise UserError(f"{key}: {value}; allowed: {lowest} or more")
+
+
+def within(key: str, value: float, lowest: int, highest: int) -> None:
+    if not lowest <= value <= highest:
+        raise UserError(f"{key}: {value}; allowed: {lowest} to {highest:,}")
 
 
 def fraction(key: str, value: float) -> None:
@@ -31,7 +37,7 @@ def in_unit(key: str, value: float) -> None:
 
 
 def above_zero(key: str, value: float) -> None:
-    if not value > 0:
+    if not 0 < value < math.inf:
         raise UserError(f"{key}: {value}; allowed: above 0")
 
 

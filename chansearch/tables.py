@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from chansearch.errors import UserError
+
+_LARGEST = 1e18  # of a number in a cell: sums and squares of such are still finite
 
 
 def append_rows(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
@@ -66,13 +70,43 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     except OSError as error:
         raise UserError(f"run: {path} cannot be read: {error.strerror}") from None
     lines = text.split("\n")[:-1]
-    yield from enumerate(csv.DictReader(lines), start=2)
+    rows = csv.DictReader(lines)
+    try:
+        yield from enumerate(rows, start=2)
+    except csv.Error as error:  # a cell of 100 kB, for one
+        raise UserError(f"run: {path} line {rows.line_num + 1} cannot be read: {error}") from None
+
+
+def whole(row: Mapping[str, str | None], column: str, least: int = 0) -> int:
+    """The whole number in a cell, which 64 bits hold; raises ``ValueError`` naming the column for anything else."""
+    text = row[column] or ""
+    if not re.fullmatch(r"-?[0-9]{1,18}", text) or int(text) < least:
+        raise ValueError(f"{column} is {text!r}; a whole number from {least} is needed")
+    return int(text)
+
+
+def number(row: Mapping[str, str | None], column: str, least: float = 0.0, most: float = _LARGEST) -> float:
+    """The finite number in a cell; raises ``ValueError`` naming the column for anything else, or one out of range."""
+    text = row[column] or ""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        allowed = f"from {least:g}" if most == _LARGEST else f"from {least:g} to {most:g}"
+        raise ValueError(f"{column} is {text!r}; a number {allowed} is needed")
+    return value
+
+
+def parts(row: Mapping[str, str | None], column: str, read: Callable, *limits) -> tuple:
+    """What ``read``, one of the two above, makes of each word in a cell, which may be empty or not be there."""
+    return tuple(read({column: word}, column, *limits) for word in (row.get(column) or "").split())
 
 
 def parsed(path: Path, line: int, row: dict[str, str], parse):
     """What ``parse`` makes of a row; raises ``UserError`` naming the line of one that it cannot read."""
     try:
         return parse(row)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError) as error:
         reason = f"column {error} is missing" if isinstance(error, KeyError) else error
         raise UserError(f"run: {path} line {line} cannot be read: {reason}") from None

@@ -7,24 +7,27 @@ Exit codes: 0 done, 1 a search of which no candidate can be ranked, 2 a user's m
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
 from chansearch._version import __version__
 from chansearch.cli import measuring, networks, searching, studying, training
-from chansearch.errors import Interrupted, UserError
-from chansearch.printable import printable
+from chansearch.errors import Interrupted, UserError, one_line
 
 
 class _Parser(argparse.ArgumentParser):
     """One line for a mistake, not the whole usage."""
 
     def error(self, message: str) -> None:
-        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+        self.exit(2, f"{self.prog}: {one_line(message)}; see `{self.prog} --help`\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks
     parser = _make_parser()
     given, rest = parser.parse_known_args(arguments)
     try:
@@ -36,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.overrides += rest  # those that stand behind an option
         return given.run(given) or 0
     except UserError as error:
-        print(f"chansearch: {printable(' '.join(str(error).splitlines()))}", file=sys.stderr)
+        print(f"chansearch: {one_line(error)}", file=sys.stderr)
         return 2
     except Interrupted as stopped:
         print(f"stopped; go on with `{stopped.command}`", file=sys.stderr)
@@ -47,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:  # a full disk in mid-search, for one: the run directory holds what was recorded
-        print(printable(f"chansearch: {error.filename or 'file'}: {error.strerror or error}"), file=sys.stderr)
+        reason = f"{error.filename or 'file'}: {error.strerror or error}"
+        print(f"chansearch: {one_line(reason)}", file=sys.stderr)
         return 2
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from chansearch.cli.settings import add_settings, list_groups, print_configs
 from chansearch.errors import UserError
-from chansearch.ranges import at_least
+from chansearch.ranges import at_least, within
 
 if TYPE_CHECKING:
     from chansearch.search.rundir import RunDirectory
@@ -159,9 +159,10 @@ def _report(given: argparse.Namespace) -> int:
 def _confirm(given: argparse.Namespace) -> int:
     from chansearch.search.confirm import confirm
     from chansearch.search.rundir import RunDirectory
+    from chansearch.train.config import MOST_SEEDS
 
     at_least("--top", given.top, 2)
-    at_least("--seeds", given.seeds, 1)
+    within("--seeds", given.seeds, 1, MOST_SEEDS)
     run = RunDirectory.open(given.run_directory)
     from chansearch.report.significance import Retrained, judge, summarise, write_confirm
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from chansearch.cli import training_studies
 from chansearch.cli.progress import progress
@@ -93,7 +94,7 @@ def _range(key: str, text: str) -> tuple[int, int]:
     """``10-50`` as two numbers, ``10`` as 10 to 10."""
     low, sign, high = text.partition("-")
     high = high if sign else low
-    if not low.isdecimal() or not high.isdecimal():
+    if not all(re.fullmatch("[0-9]{1,6}", part) for part in (low, high)):
         raise UserError(f"{key}: {text!r}; allowed: LOW-HIGH, such as 10-50")
     return int(low), int(high)
 

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chansearch.errors import UserError
 from chansearch.nets.spec import NetworkSpec, se_width
+
+_MOST = 2.0**62  # of a count: 64 bits hold it, and what is added to it
 
 CONVENTION = {
     "params": "weights and biases of convolutions, BatchNorm and classifier",
@@ -115,7 +118,10 @@ def as_channels(skeleton: NetworkSpec, channels: np.ndarray) -> np.ndarray:
 
 
 def price_spec(spec: NetworkSpec, *, count_classifier: bool = True) -> dict[str, int]:
-    """Costs of one spec as plain numbers, keyed as ``Costs``."""
+    """Costs of one spec as plain numbers, keyed as ``Costs``; raises ``UserError`` where 64 bits do not hold them."""
+    relaxed = price(spec, np.array([spec.channels], dtype=float), count_classifier=count_classifier)
+    if max(relaxed.row(0).values()) > _MOST:
+        raise UserError(f"network: its costs cannot be counted; one of them is above {_MOST:.1e}")
     return price(spec, np.array([spec.channels]), count_classifier=count_classifier).row(0)
 
 

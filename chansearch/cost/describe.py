@@ -9,6 +9,7 @@ import numpy as np
 from chansearch.cost.budget import Budget
 from chansearch.cost.count import CONVENTION, price, price_spec
 from chansearch.cost.counters import other_counters
+from chansearch.cost.memory import check_memory
 from chansearch.nets import NetworkSpec
 from chansearch.space import format_channels
 
@@ -20,6 +21,7 @@ _BYTES = 4  # of a float32
 
 def cost_facts(spec: NetworkSpec, budget: Budget | None) -> dict:
     """All figures of one network in plain types, with and without the classifier; ``budget`` adds its verdict."""
+    check_memory(spec)
     facts = {
         "channels": format_channels(spec.channels),
         "input_size": spec.input_size,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -178,7 +179,7 @@ def _changes(options: ExportOptions) -> dict:
     if options.activation is not None:
         changes |= dict.fromkeys(("activation", "stem_activation", "head_activation"), options.activation)
     if options.se is not None:
-        if options.se != "none" and not (options.se.isdecimal() and int(options.se) >= 1):
+        if options.se != "none" and not re.fullmatch(r"0*[1-9][0-9]{0,6}", options.se):
             raise UserError(f"--se: {options.se!r}; allowed: none, or a whole number such as 12")
         changes["se_reduction"] = None if options.se == "none" else int(options.se)
     return changes
@@ -226,7 +227,7 @@ def _small(options: ExportOptions, searched: _Searched) -> NetworkSpec:
         raise UserError("--as searched: takes no --params or --macs; the searched network costs what it costs")
     held = searched.run.config()
     config = from_plain(held, str(searched.run.config_file))
-    classes = int((held.get("provenance") or {}).get("classes") or 10)
+    classes = _section(held, "provenance").get("classes") or 10
     skeleton = make_skeleton(config.constraint.skeleton, classes)
     return dataclasses.replace(skeleton.with_channels(searched.channels), **_changes(options))
 
@@ -237,8 +238,14 @@ def _about(run: RunDirectory | None) -> dict:
     held = run.config()
     return {
         "run": run.name,
-        "constraint": (held.get("constraint") or {}).get("name"),
-        "data": (held.get("data") or {}).get("name"),
+        "constraint": _section(held, "constraint").get("name"),
+        "data": _section(held, "data").get("name"),
         "fidelity": held.get("fidelity"),
-        "ranked_on": (held.get("data") or {}).get("rank_on"),
+        "ranked_on": _section(held, "data").get("rank_on"),
     }
+
+
+def _section(held: dict, name: str) -> dict:
+    """Of a run's ``config.yaml``, which may come from anywhere."""
+    section = held.get(name)
+    return section if isinstance(section, dict) else {}

@@ -57,6 +57,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     data = read_tensors(path)
     if not (isinstance(data, dict) and isinstance(data.get("state_dict"), dict) and "network" in data):
         raise UserError(f"{path}: is no checkpoint of chansearch; weights of other libraries go to --weights")
+    if not all(isinstance(value, Tensor) for value in data["state_dict"].values()):
+        raise UserError(f"{path}: its state_dict holds more than tensors")
     classes = data.get("classes")
     if classes is not None and not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
         raise UserError(f"{path}: classes is no list of names")

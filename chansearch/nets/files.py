@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from chansearch.errors import UserError
+from chansearch.files import read_yaml
 from chansearch.nets.presets import PRESETS, preset
 from chansearch.nets.spec import NetworkSpec
 
@@ -40,13 +39,7 @@ def spec_from_dict(data: object, source: str) -> NetworkSpec:
 
 def load_spec(path: str | Path) -> NetworkSpec:
     """The ``network`` of a YAML file that ``chansearch export`` wrote; raises ``UserError`` when it has none."""
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            data = yaml.safe_load(file)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        # ValueError: bytes that are no text, and YAML's dates and numbers that are none (2020-13-45).
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read as YAML: {reason}") from None
+    data = read_yaml(Path(path), f"{path}:")
     return spec_from_dict(data.get("network") if isinstance(data, dict) else None, str(path))
 
 

@@ -77,6 +77,9 @@ def open_model(
     published = name if path is None else str(path)  # a preset is its name; a file that is called so is none
     if pretrained:
         check_published(published)
+    from chansearch.cost.memory import check_memory
+
+    check_memory(spec)
     from chansearch.nets.network import Network
     from chansearch.nets.weights import load_weights, read_weights
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 from chansearch.errors import UserError
@@ -28,12 +29,17 @@ class Preprocessing:
     @staticmethod
     def from_dict(data: object, source: str) -> Preprocessing:
         """``to_dict`` undone; raises ``UserError``, naming ``source``, for anything else."""
-        numbers = (int, float)
         valid = isinstance(data, dict) and data.keys() == {field.name for field in dataclasses.fields(Preprocessing)}
         valid = valid and all(
-            isinstance(data[key], list) and data[key] and all(type(value) in numbers for value in data[key])
+            isinstance(data[key], list) and len(data[key]) in (1, 3) and all(map(_is_number, data[key]))
             for key in ("mean", "std")
         )
-        if not (valid and isinstance(data["interpolation"], str) and type(data["crop_pct"]) in numbers):
+        # A word and no more: it becomes a setting, where signs have a meaning of their own.
+        valid = valid and isinstance(data["interpolation"], str) and data["interpolation"].isalpha()
+        if not (valid and _is_number(data["crop_pct"])):
             raise UserError(f"{source}: preprocessing is none: mean, std, interpolation and crop_pct are needed")
         return Preprocessing(**data | {"mean": tuple(data["mean"]), "std": tuple(data["std"])})
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) < math.inf

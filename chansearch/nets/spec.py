@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chansearch.errors import UserError
+from chansearch.space.member import MOST_BLOCKS
 
 # Linear and the seven nonlinearities of the paper's layer study (Figure 1).
 ACTIVATIONS = ("identity", "relu6", "relu", "leaky_relu", "elu", "softplus", "hardswish", "silu")
@@ -67,7 +68,12 @@ class NetworkSpec:
     drop_path: float = 0.0
 
     def __post_init__(self) -> None:
+        for key in ("channels", "strides", "expansions"):
+            if not isinstance(getattr(self, key), tuple):
+                raise UserError(f"{key}: {getattr(self, key)!r} is not allowed; one whole number a block is needed")
         blocks = len(self.channels)
+        if blocks > MOST_BLOCKS:
+            raise UserError(f"channels: {blocks:,} blocks; allowed: at most {MOST_BLOCKS}")
         for key in ("channels", "strides", "expansions"):
             values = getattr(self, key)
             if len(values) != blocks or not values:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from chansearch.errors import UserError
@@ -117,4 +118,7 @@ def load_weights(network: Network, weights: Mapping[str, Tensor], source: str, *
         if given[key].shape != expected[key].shape:
             shapes = f"{tuple(given[key].shape)}, the network has {tuple(expected[key].shape)}"
             raise UserError(f"{source}: {key} has shape {shapes}")
+        kinds = (given[key].layout, given[key].device.type, given[key].is_floating_point())
+        if kinds != (torch.strided, "cpu", expected[key].is_floating_point()):
+            raise UserError(f"{source}: {key} is of another kind: {given[key].dtype}, {given[key].layout}")
     network.load_state_dict(given)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from chansearch.errors import UserError
-from chansearch.ranges import at_least
+from chansearch.ranges import at_least, within
 from chansearch.replay.fidelity import Agreement, Reliability, agreements, reliability
 from chansearch.replay.measures import Measures, found, measure
 from chansearch.replay.names import SLOW
@@ -20,6 +20,7 @@ from chansearch.search.plan import recorded_plan
 from chansearch.search.problem import Problem
 from chansearch.search.rundir import RunDirectory
 
+_MOST_REPLAYS = 100_000  # all are kept until they are compared
 PAPER = "paper"  # what everything is compared with
 
 
@@ -36,7 +37,7 @@ class Options:
 
     def check(self, population: Population) -> None:
         """Raises ``UserError`` for a value out of range."""
-        at_least("--replays", self.replays, 2)
+        within("--replays", self.replays, 2, _MOST_REPLAYS)
         at_least("--seed", self.seed, 0)
         asked = self.candidates
         if asked is not None and not LEAST <= asked <= population.candidates:

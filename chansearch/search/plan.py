@@ -24,11 +24,12 @@ from chansearch.cost.engines import DEVICES, ENGINES, Setting
 from chansearch.errors import UserError
 from chansearch.nets.spec import NetworkSpec
 from chansearch.proxies.names import check_proxy
-from chansearch.ranges import at_least, folder_name
+from chansearch.ranges import at_least, folder_name, within
 from chansearch.search.estimate import AUTO
 from chansearch.search.latency import LatencyLimit
 from chansearch.search.problem import Problem
 from chansearch.space import make_family
+from chansearch.space.member import MOST_BLOCKS
 from chansearch.train.config import validate_data, validate_train
 
 
@@ -75,7 +76,7 @@ def recorded_plan(held: dict, source: str) -> Plan:
 def make_skeleton(config: SkeletonConfig, classes: int) -> NetworkSpec:
     """The network of a search but for its block channels, which are placeholders."""
     blocks = config.blocks
-    at_least("constraint.skeleton.blocks", blocks, 2)
+    within("constraint.skeleton.blocks", blocks, 2, MOST_BLOCKS)
     outside = [block for block in config.stride_blocks if not 1 <= block <= blocks]
     if outside:
         raise UserError(f"constraint.skeleton.stride_blocks: {outside[0]} is no block; allowed: 1 to {blocks}")

@@ -15,6 +15,7 @@ neither Ray, torch nor Optuna.
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -39,7 +40,7 @@ from chansearch.search.candidate import (
 )
 from chansearch.search.spent import SessionTime, Spent
 from chansearch.space import Member, Shape, format_channels, parse_channels
-from chansearch.tables import append_rows, parsed, read_rows
+from chansearch.tables import append_rows, number, parsed, parts, read_rows, whole
 
 CANDIDATE_COLUMNS = (
     "candidate",
@@ -82,6 +83,7 @@ CANDIDATE_COLUMNS = (
 _LATER_COLUMNS = frozenset({"images", "eval_seconds", "wall_seconds"})
 CURVE_COLUMNS = ("candidate", "seed", "epoch", "lr", "train_loss", "val_top1")
 LATENCY_COLUMNS = ("channels", "latency_ms", "ratio", "ratio_p10", "ratio_p90", "rounds")
+_ROUNDING = 1e-6  # of float64, where a configuration is level and a is 0; b, the first block, is above it
 SESSION_COLUMNS = ("started", "workers", "threads", "device", "dtype", "matrix_flops", "start_seconds", "wall_seconds")
 
 
@@ -205,6 +207,11 @@ class RunDirectory:
         records = [
             parsed(self.candidates_file, line, row, _row_to_record) for line, row in read_rows(self.candidates_file)
         ]
+        lengths = {len(record.candidate.channels) for record in records}
+        if len(lengths) > 1:
+            raise UserError(
+                f"run: {self.candidates_file} has candidates of {min(lengths)} and of {max(lengths)} blocks"
+            )
         latest = {record.candidate.number: record for record in records}
         return [latest[number] for number in sorted(latest)]
 
@@ -291,21 +298,21 @@ def _spent_to_row(spent: Spent) -> dict:
 
 
 def _row_to_spent(row: dict[str, str]) -> Spent:
-    later = {name: row[name] for name in _LATER_COLUMNS if row.get(name)}
-    numbers = {name: int(text) if name == "images" else float(text) for name, text in later.items()}
-    return Spent(seconds=float(row["seconds"]), **numbers)
+    later = [name for name in _LATER_COLUMNS if row.get(name)]
+    numbers = {name: (whole if name == "images" else number)(row, name) for name in later}
+    return Spent(seconds=number(row, "seconds"), **numbers)
 
 
 def _row_to_session(row: dict[str, str]) -> SessionTime:
     return SessionTime(
-        started=row["started"],
-        workers=int(row["workers"]),
-        threads=int(row["threads"]),
-        device=row["device"],
-        dtype=row["dtype"],
-        matrix_flops=float(row["matrix_flops"]),
-        start_seconds=float(row["start_seconds"]),
-        wall_seconds=float(row["wall_seconds"]),
+        started=row["started"] or "",
+        workers=whole(row, "workers", 1),
+        threads=whole(row, "threads", 1),
+        device=row["device"] or "",
+        dtype=row["dtype"] or "",
+        matrix_flops=number(row, "matrix_flops", 1),
+        start_seconds=number(row, "start_seconds"),
+        wall_seconds=number(row, "wall_seconds"),
     )
 
 
@@ -315,46 +322,56 @@ def _latency_to_row(latency: MeasuredLatency) -> dict:
 
 def _row_to_latency(row: dict[str, str]) -> MeasuredLatency:
     return MeasuredLatency(
-        parse_channels(row["channels"]),
-        *(float(row[name]) for name in ("latency_ms", "ratio", "ratio_p10", "ratio_p90")),
-        rounds=int(row["rounds"]),
+        parse_channels(row["channels"] or ""),
+        *(number(row, name) for name in ("latency_ms", "ratio", "ratio_p10", "ratio_p90")),
+        rounds=whole(row, "rounds"),
     )
 
 
-def _numbers(text: str, kind) -> tuple:
-    return tuple(kind(part) for part in text.split())
+def _measured(row: Mapping[str, str], column: str) -> float:
+    """Of a training that diverges it is nan, or infinite."""
+    return float(row[column]) if row[column] in ("nan", "inf") else number(row, column)
+
+
+def _top1(row: Mapping[str, str], column: str) -> float:
+    """In percent; nan where a training has diverged."""
+    return math.nan if row[column] == "nan" else number(row, column, 0, 100)
 
 
 def _row_to_record(row: dict[str, str]) -> Record:
-    shape = Shape(_numbers(row["knots"], int), _numbers(row["values"], float))
+    channels = parse_channels(row["channels"] or "")
+    shape = Shape(parts(row, "knots", whole), parts(row, "values", number))
+    if shape.depth != len(channels):
+        raise ValueError(f"knots are of {shape.depth} blocks, channels of {len(channels)}")
     candidate = Candidate(
-        number=int(row["candidate"]),
+        number=whole(row, "candidate"),
         origin=Origin(row["origin"]),
-        member=Member(float(row["a"]), float(row["b"]), shape),
-        channels=parse_channels(row["channels"]),
-        params=int(row["params"]),
-        macs=int(row["macs"]),
-        activations=int(row["activations"]),
-        peak_activations=int(row["peak_activations"]),
+        member=Member(number(row, "a", -_ROUNDING), number(row, "b", _ROUNDING), shape),
+        channels=channels,
+        **{name: whole(row, name) for name in ("params", "macs", "activations", "peak_activations")},
         draws=Draws(
-            *(int(row[name]) for name in ("drawn", "duplicate", "under_budget", "over_budget")),
-            over_latency=int(row.get("over_latency") or 0),
-            by_proxy=int(row.get("by_proxy") or 0),
+            *(whole(row, name) for name in ("drawn", "duplicate", "under_budget", "over_budget")),
+            **{name: whole(row, name) for name in ("over_latency", "by_proxy") if row.get(name)},
         ),
-        latency_ms=float(row["latency_ms"]) if row.get("latency_ms") else None,
+        latency_ms=number(row, "latency_ms") if row.get("latency_ms") else None,
     )
     outcome = Outcome(
         state=State(row["state"]),
-        seeds=_numbers(row["seeds"], int),
-        val_top1=_numbers(row["val_top1"], float),
-        test_top1=_numbers(row["test_top1"], float),
-        nuclear_norm=_numbers(row.get("nuclear_norm") or "", float),
-        feature_rank=_numbers(row.get("feature_rank") or "", int),
-        epochs=int(row["epochs"]),
+        seeds=parts(row, "seeds", whole),
+        val_top1=parts(row, "val_top1", _top1),
+        test_top1=parts(row, "test_top1", _top1),
+        nuclear_norm=parts(row, "nuclear_norm", _measured),
+        feature_rank=parts(row, "feature_rank", whole),
+        epochs=whole(row, "epochs"),
         spent=_row_to_spent(row),
-        retries=int(row["retries"]),
-        reason=row["reason"],
+        retries=whole(row, "retries"),
+        reason=row["reason"] or "",
     )
+    if len(set(outcome.seeds)) < len(outcome.seeds):
+        raise ValueError(f"seeds are {row['seeds']!r}; each may be there once")
+    for name in ("val_top1", "test_top1", "nuclear_norm", "feature_rank"):
+        if len(getattr(outcome, name)) > len(outcome.seeds):
+            raise ValueError(f"{name} has {len(getattr(outcome, name))} entries for {len(outcome.seeds)} seeds")
     return Record(candidate, outcome)
 
 
@@ -371,10 +388,10 @@ def _point_to_row(point: CurvePoint) -> dict:
 
 def _row_to_point(row: dict[str, str]) -> CurvePoint:
     return CurvePoint(
-        candidate=int(row["candidate"]),
-        seed=int(row["seed"]),
-        epoch=int(row["epoch"]),
-        lr=float(row["lr"]),
-        train_loss=float(row["train_loss"]),
-        val_top1=float(row["val_top1"]),
+        candidate=whole(row, "candidate"),
+        seed=whole(row, "seed"),
+        epoch=whole(row, "epoch", 1),
+        lr=number(row, "lr"),
+        train_loss=_measured(row, "train_loss"),
+        val_top1=_top1(row, "val_top1"),
     )

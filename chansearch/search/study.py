@@ -18,7 +18,7 @@ from chansearch.search.candidate import Candidate, Draws, Origin, Record, State
 from chansearch.search.mind import distributions
 from chansearch.search.problem import Problem
 from chansearch.search.propose import Proposal
-from chansearch.space import Member, Shape, format_channels
+from chansearch.space import Member, Shape, format_channels, parse_channels
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -45,9 +45,11 @@ class StudyFile:
             names = optuna.get_all_study_names(self._storage) or [path.resolve().parent.name]
             optuna.create_study(storage=self._storage, study_name=names[0], direction="maximize", load_if_exists=True)
             self._study = self._storage.get_study_id_from_name(names[0])
+            held = self._read()
         except Exception as error:  # SQLAlchemy and Alembic raise nearly any type on a damaged file
             raise UserError(f"run: {path} is no Optuna study: {_first_line(error)}") from None
-        held = self._read()
+        for trial in held:
+            _to_proposal(trial)  # of a file from anywhere: refused now rather than in mid-search
         self._known = {trial.user_attrs["candidate"] for trial in held}
         # Ids of the trials that have not ended, by candidate.
         self._running = {
@@ -128,17 +130,24 @@ def _to_proposal(trial: FrozenTrial) -> Proposal:
     held = trial.user_attrs
     try:
         candidate = Candidate(
-            number=int(held["candidate"]),
+            number=_whole(held["candidate"]),
             origin=Origin(held["origin"]),
             member=Member(float(held["a"]), float(held["b"]), Shape(tuple(held["knots"]), tuple(held["values"]))),
-            channels=tuple(int(c) for c in held["channels"].split("-")),
-            draws=Draws(*held["draws"]),  # without the last ones in studies of earlier versions
+            channels=parse_channels(str(held["channels"])),
+            draws=Draws(*map(_whole, held["draws"])),  # without the last ones in studies of earlier versions
             latency_ms=held.get("latency_ms"),
-            **{name: int(held[name]) for name in ("params", "macs", "activations", "peak_activations")},
+            **{name: _whole(held[name]) for name in ("params", "macs", "activations", "peak_activations")},
         )
-    except (KeyError, ValueError, TypeError) as error:
-        raise UserError(f"run: study.db trial {trial.number} is no candidate: {error}") from None
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else "its attributes are none of a candidate's"
+        raise UserError(f"run: study.db trial {trial.number} is no candidate: {reason}") from None
     return Proposal(candidate, dict(trial.params))
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise ValueError(value)
+    return value
 
 
 def _first_line(error: Exception) -> str:

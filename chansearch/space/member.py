@@ -11,6 +11,9 @@ import numpy as np
 from chansearch.errors import UserError
 from chansearch.space.shape import Shape
 
+# Blocks of a configuration: beyond this it is a slip of the pen, and work that grows with their square has no end.
+MOST_BLOCKS = 200
+
 
 def round_channels(channels: np.ndarray, divisor: int = 1) -> np.ndarray:
     """Nearest multiples of ``divisor``, at least one of them; int64 array of the shape given.
@@ -39,7 +42,7 @@ def parse_channels(text: str) -> tuple[int, ...]:
     """``"34-34-45-55-66"`` → (34, 34, 45, 55, 66).
 
     Also takes commas, and Table 3's ``52x9`` (or ``52×9``) for nine blocks of 52. Raises ``UserError`` when the text
-    is no list of at least two positive, non-decreasing whole numbers.
+    is no list of two to ``MOST_BLOCKS`` positive, non-decreasing whole numbers.
     """
     channels: list[int] = []
     for part in re.split(r"[-,]", text.strip()):
@@ -47,6 +50,8 @@ def parse_channels(text: str) -> tuple[int, ...]:
         if not match:
             raise UserError(f"channels: {text!r} is not a list such as 34-34-45-55-66 or 52x9-115-263")
         channels += [int(match[1])] * int(match[2] or 1)
+        if len(channels) > MOST_BLOCKS:
+            raise UserError(f"channels: {text!r} has too many blocks; allowed: at most {MOST_BLOCKS}")
     if len(channels) < 2 or min(channels) < 1:
         raise UserError(f"channels: {text!r} must name two or more blocks of at least one channel each")
     if any(c > n for c, n in itertools.pairwise(channels)):

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chansearch.errors import UserError
-from chansearch.ranges import above_zero, at_least, fraction, in_unit, one_of
+from chansearch.ranges import above_zero, at_least, fraction, in_unit, one_of, within
 
 DATASETS = ("cifar10", "cifar100", "folder", "digits")
 PARTS = ("val", "test")
 AUGMENTS = ("crop_flip", "crop", "none")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 KERNELS = ("auto", "native", "torch")
+MOST_SEEDS = 1000  # trainings a candidate
 COMPILE = ("auto", "true", "false")
 
 
@@ -109,7 +110,7 @@ def validate_train(config: TrainConfig) -> None:
     Imports torch only when ``device`` or ``precision`` ask for something a machine may lack.
     """
     at_least("train.epochs", config.epochs, 1)
-    at_least("train.seeds", config.seeds, 1)
+    within("train.seeds", config.seeds, 1, MOST_SEEDS)
     at_least("train.batch_size", config.batch_size, 2)  # BatchNorm needs two images
     at_least("train.eval_batch_size", config.eval_batch_size, 1)
     above_zero("train.lr", config.lr)

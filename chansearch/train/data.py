@@ -83,7 +83,8 @@ def load(config: DataConfig, input_size: int, in_channels: int, progress: bool =
 
 def check_fingerprint(dataset: Dataset, held: Mapping) -> None:
     """Raises ``UserError`` where ``held``, a run's ``config.yaml``, was begun with other images."""
-    known = (held.get("provenance") or {}).get("data_fingerprint")
+    provenance = held.get("provenance")
+    known = provenance.get("data_fingerprint") if isinstance(provenance, Mapping) else None
     if known != dataset.fingerprint:
         raise UserError(
             f"data: the images are not those the run began with (fingerprint {dataset.fingerprint}, was {known})"
