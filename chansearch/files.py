@@ -62,8 +62,8 @@ def read_yaml(file: Path, name: str) -> object:
     import yaml
 
     try:
-        if not file.is_file():  # a pipe that nobody writes to would be waited for
-            raise OSError(None, "it is no file" if file.exists() else "no such file")
+        if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe that nobody writes to would be waited for
+            raise OSError(None, "it is no file")
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
         nodes = _count_nodes(data)
     except UnicodeDecodeError:

@@ -72,9 +72,9 @@ def examples(few: int) -> settings:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def guarded() -> Iterator[None]:
-    """No work begins, and memory ends, while the tests of this folder run."""
+    """No work begins, and memory ends, while the tests of a file run."""
     import ray
     import torch
 
