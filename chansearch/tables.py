@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chansearch.errors import UserError
+from chansearch.files import sync_folder
 
 
 def append_rows(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
@@ -22,7 +23,7 @@ def append_rows(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
     A file begun by an earlier version keeps its own columns: what it has none for is left out.
     """
     with path.open("ab+") as file:
-        end = file.seek(0, os.SEEK_END)
+        size = end = file.seek(0, os.SEEK_END)
         if end:
             whole = _whole_lines_end(file, end)
             file.truncate(whole)
@@ -36,6 +37,8 @@ def append_rows(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
         file.write(buffer.getvalue().encode())
         file.flush()
         os.fsync(file.fileno())
+    if not size:
+        sync_folder(path.parent)
 
 
 def _header(file: io.BufferedRandom) -> list[str]:

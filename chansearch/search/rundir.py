@@ -24,7 +24,7 @@ from pathlib import Path
 import yaml
 
 from chansearch.errors import UserError
-from chansearch.files import csv_text, locked, read_mapping, refuse_existing, write_aside
+from chansearch.files import csv_text, locked, read_mapping, refuse_existing, whole_folder, write_aside
 from chansearch.search.candidate import (
     Candidate,
     CurvePoint,
@@ -81,6 +81,9 @@ _LATER_COLUMNS = frozenset({"images", "eval_seconds", "wall_seconds"})
 CURVE_COLUMNS = ("candidate", "seed", "epoch", "lr", "train_loss", "val_top1")
 LATENCY_COLUMNS = ("channels", "latency_ms", "ratio", "ratio_p10", "ratio_p90", "rounds")
 SESSION_COLUMNS = ("started", "workers", "threads", "device", "dtype", "matrix_flops", "start_seconds", "wall_seconds")
+
+# The command that goes on with a run, but for its directory.
+RESUME = "chansearch resume"
 
 
 @dataclass(frozen=True)
@@ -147,21 +150,25 @@ class RunDirectory:
 
     @staticmethod
     def create(path: Path, config: Mapping) -> RunDirectory:
-        """A new run directory holding ``config`` (plain YAML types); raises ``UserError`` if it cannot be written."""
+        """A new run directory holding ``config`` (plain YAML types), whole or not there at all.
+
+        Raises ``UserError`` if it cannot be written, and ``Existing``, which is one, where there is something already.
+        """
         run = RunDirectory(Path(path))
         run.refuse_existing()
         try:
-            run.path.mkdir(parents=True)
-            write_aside(run.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
-            append_rows(run.candidates_file, CANDIDATE_COLUMNS, [])
-            append_rows(run.curves_file, CURVE_COLUMNS, [])
+            with whole_folder(run.path, RESUME) as aside:
+                begun = RunDirectory(aside)
+                begun.write_config(config)
+                append_rows(begun.candidates_file, CANDIDATE_COLUMNS, [])
+                append_rows(begun.curves_file, CURVE_COLUMNS, [])
         except OSError as error:
             raise UserError(f"results: {run.path} cannot be written: {error.strerror}") from None
         return run
 
     def refuse_existing(self) -> None:
-        """Raises ``UserError`` if there is something at the path already."""
-        refuse_existing(self.path, "chansearch resume")
+        """Raises ``Existing`` if there is something at the path already."""
+        refuse_existing(self.path, RESUME)
 
     @staticmethod
     def open(path: Path | str) -> RunDirectory:
@@ -177,9 +184,13 @@ class RunDirectory:
 
     @staticmethod
     def latest(results: Path | str) -> RunDirectory:
-        """The run last started under ``results``; raises ``UserError`` where there is none."""
+        """The run last started or gone on with under ``results``, by the clock of its ``config.yaml``; raises
+        ``UserError`` where there is none."""
         runs = [
-            file.parent for file in Path(results).glob("*/config.yaml") if (file.parent / "candidates.csv").is_file()
+            file.parent
+            for file in Path(results).glob("*/config.yaml")
+            # A name with a dot is that of one that is being made, or was when the power went.
+            if not file.parent.name.startswith(".") and (file.parent / "candidates.csv").is_file()
         ]
         if not runs:
             raise UserError(f"run: no run under {str(results)!r}; start one with `chansearch search` or name it")
@@ -188,6 +199,10 @@ class RunDirectory:
     def config(self) -> dict:
         """What the run was asked for, as plain YAML types."""
         return read_mapping(self.config_file, f"run: {self.config_file}")
+
+    def write_config(self, config: Mapping) -> None:
+        """What the run is asked for from now on, in plain YAML types."""
+        write_aside(self.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
 
     def append_record(self, record: Record) -> None:
         """Add a candidate that has ended; on disk when this returns."""

@@ -92,7 +92,7 @@ def start(plan: Plan, output: str | None) -> None:
     """Train all networks and write the study. Raises ``UserError`` before anything is written, ``Interrupted`` on
     Ctrl-C."""
     folder = open_folder(plan.study.name, output)
-    check_disk(folder)
+    check_disk(folder, "--output")
     dataset = _load(plan)
     print(_describe_networks(plan), flush=True)
     with _workers(plan, dataset) as cluster:
