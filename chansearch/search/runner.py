@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,7 +44,10 @@ class Job:
 
 
 class Director(Protocol):
-    """Says what to train next and hears what became of it. All calls come from the driver's one thread."""
+    """Says what to train next and hears what became of it. All calls come from the driver's one thread.
+
+    What a call raises ends all work at once: it is called no more, and ``run_jobs`` raises the same.
+    """
 
     def next_job(self) -> Job | None:
         """The next job, or None when there is none now: asked again as long as one is under way, whose end may give
@@ -59,6 +63,28 @@ class Director(Protocol):
         ...
 
 
+class _OwnFailure(BaseException):
+    """The driver's own work went wrong: a full disk, a bug. Like Ctrl-C it is no ``Exception``, for Tune catches those,
+    logs them or takes them for the trial's failure, and goes on."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _own(call: Callable) -> Callable:
+    """For what Tune calls: an exception there leaves Tune at once."""
+
+    @functools.wraps(call)
+    def guarded(*arguments, **named):
+        try:
+            return call(*arguments, **named)
+        except Exception as error:
+            raise _OwnFailure(error) from None
+
+    return guarded
+
+
 def run_jobs(
     director: Director,
     cluster: Cluster,
@@ -72,7 +98,8 @@ def run_jobs(
 ) -> None:
     """Train the director's jobs until it has none left and none is under way.
 
-    A job whose worker died starts again, ``retries`` times. ``record_rank``: see ``reports``.
+    A job whose worker died starts again, ``retries`` times. ``record_rank``: see ``reports``. Raises what the director
+    raises; what is under way then is told to nobody.
     """
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     # Tune insists on a folder for its own bookkeeping. Nothing is read back from it: the run directory is the record.
@@ -106,6 +133,8 @@ def run_jobs(
                 verbose=0,
             ),
         ).fit()
+    except _OwnFailure as failure:
+        raise failure.error from None
     finally:
         shutil.rmtree(storage, ignore_errors=True)
 
@@ -178,6 +207,7 @@ class _Source(_Unpickled, Searcher):
         self._cpus = cluster.cpus_per_trial
         self._under_way: set[str] = set()
 
+    @_own
     def suggest(self, trial_id: str) -> dict | str | None:
         job = self._director.next_job()
         if job is None:
@@ -214,10 +244,12 @@ class _Ears(_Unpickled, tune.Callback):
         self._begun: dict[str, float] = {}
         self._last_end = 0.0
 
+    @_own
     def on_trial_start(self, iteration, trials, trial, **info) -> None:
         # On a cluster that is joined, Tune asks for a job before a worker is free: its clock starts when one is.
         self._begun.setdefault(trial.trial_id, max(trial.config["handed_out"], self._last_end))
 
+    @_own
     def on_trial_result(self, iteration, trials, trial, result, **info) -> None:
         if ENDED in result:
             return
@@ -228,15 +260,18 @@ class _Ears(_Unpickled, tune.Callback):
         ]
         self._director.on_epoch(job, result["epoch"], points)
 
+    @_own
     def on_trial_recover(self, iteration, trials, trial, **info) -> None:
         self._retries[trial.trial_id] = self._retries.get(trial.trial_id, 0) + 1
 
+    @_own
     def on_trial_complete(self, iteration, trials, trial, **info) -> None:
         result = trial.last_result
         state = State(result.get(ENDED, State.STOPPED_AT_RUNG.value))
         self._director.on_end(_job(trial), self._outcome(trial, state, result.get("reason", "")))
         _forget_metrics(trial)
 
+    @_own
     def on_trial_error(self, iteration, trials, trial, **info) -> None:
         self._director.on_end(_job(trial), self._outcome(trial, State.FAILED, why_died(trial.get_error())))
         _forget_metrics(trial)
