@@ -14,7 +14,9 @@ neither Ray, torch nor Optuna.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -201,8 +203,15 @@ class RunDirectory:
         return read_mapping(self.config_file, f"run: {self.config_file}")
 
     def write_config(self, config: Mapping) -> None:
-        """What the run is asked for from now on, in plain YAML types."""
+        """What the run is asked for from now on, in plain YAML types. It is the latest then, see ``latest``, also where
+        the clock was set back since the run before."""
         write_aside(self.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+        own = self.config_file.stat().st_mtime_ns
+        for other in self.path.parent.glob("*/config.yaml"):
+            with contextlib.suppress(FileNotFoundError):  # one that is just being made
+                if other != self.config_file:
+                    own = max(own, other.stat().st_mtime_ns + 1)
+        os.utime(self.config_file, ns=(own, own))
 
     def append_record(self, record: Record) -> None:
         """Add a candidate that has ended; on disk when this returns."""
