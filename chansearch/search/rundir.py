@@ -177,11 +177,12 @@ class RunDirectory:
         """An existing run; raises ``UserError`` where ``path`` is none."""
         run = RunDirectory(Path(path))
         try:
-            is_run = run.config_file.is_file() and run.candidates_file.is_file()
+            is_run, is_folder = run.config_file.is_file() and run.candidates_file.is_file(), run.path.is_dir()
         except OSError:  # a name longer than a file's may be, for one
-            is_run = False
+            is_run = is_folder = False
         if not is_run:
-            raise UserError(f"run: {str(path)!r} is no run directory; one holds config.yaml and candidates.csv")
+            cut_off = "; delete it if a search was cut off as it began: nothing was trained" if is_folder else ""
+            raise UserError(f"run: {str(path)!r} is no run directory; one holds config.yaml and candidates.csv{cut_off}")
         return run
 
     @staticmethod

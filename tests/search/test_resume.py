@@ -294,7 +294,9 @@ def _tear(run: RunDirectory) -> None:
 def _roll_back(run: RunDirectory) -> None:
     """As a copy of yesterday's file does: the last of those that have ended and all under way are not known."""
     with sqlite3.connect(run.study_file) as database:
-        database.execute("delete from trials where number >= 2")
+        for table in ("user_attributes", "params", "values"):
+            database.execute(f"delete from trial_{table} where trial_id > 2")
+        database.execute("delete from trials where trial_id > 2")
     database.close()
 
 
@@ -395,7 +397,7 @@ class TestOtherFilesThatWereLost:
     def test_what_no_run_came_of_is_no_run(self, tmp_path, capsys):
         (tmp_path / "results" / "half").mkdir(parents=True)
         assert main(["resume", str(tmp_path / "results" / "half")]) == 2
-        assert "is no run directory" in capsys.readouterr().err
+        assert "is no run directory; one holds config.yaml and candidates.csv; delete it" in capsys.readouterr().err
 
 
 def test_a_study_with_a_configuration_keeps_it(tmp_path):
