@@ -181,8 +181,10 @@ class RunDirectory:
         except OSError:  # a name longer than a file's may be, for one
             is_run = is_folder = False
         if not is_run:
-            cut_off = "; delete it if a search was cut off as it began: nothing was trained" if is_folder else ""
-            raise UserError(f"run: {str(path)!r} is no run directory; one holds config.yaml and candidates.csv{cut_off}")
+            cut_off = "; delete it if a search was cut off as it began" if is_folder else ""
+            raise UserError(
+                f"run: {str(path)!r} is no run directory; one holds config.yaml and candidates.csv{cut_off}"
+            )
         return run
 
     @staticmethod

@@ -120,7 +120,7 @@ def resume(
         records = run.records()  # read under the lock: the search that held it may have gone on until now
         with recorded(run):
             study = open_study(run, plan, records)
-        changed = _changes(study, plan, len(records), force=force)
+        changed = _changes(run, study, plan, len(records), force=force)
         if _is_complete(run, retry_failed, config):
             return run
         dataset = load_same(plan, held)
@@ -157,13 +157,13 @@ def _is_complete(run: RunDirectory, retry_failed: bool, config: SearchConfig | N
     return True
 
 
-def _changes(study: StudyFile, plan: Plan, ended: int, *, force: bool) -> list[Change]:
-    """What has changed since the run was last searched; raises ``UserError`` for what may not. None is known of a run
-    of an earlier version, which goes on as it is."""
+def _changes(run: RunDirectory, study: StudyFile, plan: Plan, ended: int, *, force: bool) -> list[Change]:
+    """What has changed since the run was last searched; raises ``UserError`` for what may not.
+
+    Where the study does not say, of a run of an earlier version or made anew, ``config.yaml`` counts as it is.
+    """
     before = study.config()
-    if before is None:
-        return []
-    earlier = from_plain(before, str(study.path))
+    earlier = from_plain(run.config() if before is None else before, str(study.path))
     changed = changes(earlier, plan.config)
     if changed:
         check_changes(changed, make_plan(earlier, plan.skeleton.classes).problem, plan.problem, ended, force=force)
@@ -186,8 +186,10 @@ def _note(
     facts: dict[str, object] = {"first_candidate": first}
     if changed:
         facts["changed"] = {change.key: [change.before, change.after] for change in changed}
-    known = held.get("provenance") or {}
-    resumed = [*(known.get("resumed") or ()), provenance(**facts)]
+    known = held.get("provenance")
+    known = known if isinstance(known, dict) else {}
+    notes = known.get("resumed")
+    resumed = [*(notes if isinstance(notes, list) else ()), provenance(**facts)]
     with recorded(run):
         run.write_config(held | {"provenance": known | {"resumed": resumed}})
         study.keep_config(dataclasses.asdict(config))

@@ -157,7 +157,7 @@ _FULL_DISK = """
 
     with pytest.MonkeyPatch.context() as patch:
         try:
-            Instant(before=fill).install(patch).search(disk, *SETTINGS, "search.candidates=60")
+            Instant(before=fill).install(patch).search(disk, *SETTINGS, "search.candidates=24")
         except UserError as error:
             print(error)
         run = RunDirectory.open(disk / "run")
@@ -165,7 +165,7 @@ _FULL_DISK = """
         filler.unlink()
         again = Instant().install(patch)
         again.go_on(run)
-        check_whole(run, 60)
+        check_whole(run, 24)
         print(kept, len(again.begun))
 """
 
@@ -179,8 +179,8 @@ def test_a_disk_that_is_really_full(tmp_path):
     said, counts = answer.stdout.splitlines()
     assert said.startswith(f"results: the disk with {disk}/run is full (No space left on device); make room and go on")
     kept, trained = map(int, counts.split())
-    assert 2 <= kept < 60
-    assert kept + trained == 60
+    assert 2 <= kept < 24
+    assert kept + trained == 24
     assert "Traceback" not in answer.stderr
 
 

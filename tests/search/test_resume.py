@@ -1,5 +1,6 @@
 """Going on with a run: what may change between its sessions, what failed is tried again, and a study that was lost."""
 
+import dataclasses
 import shutil
 import sqlite3
 
@@ -8,9 +9,10 @@ import pytest
 import yaml
 
 from chansearch.cli import main
-from chansearch.config import SearchConfig, _known_keys, compose
-from chansearch.search import changes, study
+from chansearch.config import SearchConfig, _known_keys, compose, from_plain
+from chansearch.search import changes, session, study
 from chansearch.search.candidate import Origin, State
+from chansearch.search.plan import make_plan
 from chansearch.search.propose import Proposer
 from chansearch.search.rundir import RunDirectory
 from chansearch.search.study import StudyFile
@@ -88,6 +90,8 @@ class TestWithoutAChange:
             database.execute("delete from study_user_attributes")
         database.close()
         run.write_config(run.config() | {"train": run.config()["train"] | {"lr": 0.5}})
+        with pytest.raises(UserError, match=r"train\.lr was 0\.5 and is 0\.7"):
+            instant.go_on(run, "train.lr=0.7")
         instant.go_on(run)
         check_whole(run)
 
@@ -393,6 +397,22 @@ class TestOtherFilesThatWereLost:
         instant.go_on(run)
         assert run.curves_file.read_bytes().startswith(whole)
         assert {point.candidate for point in run.curves()} == set(range(6))
+
+    def test_rungs_judge_by_the_training_that_counts(self, run):
+        """Not by epochs that an earlier start of it had reached, and the later one, stopped at a rung, had not."""
+        [*_, last] = run.curves()
+        begun_again = [dataclasses.replace(last, seed=seed, epoch=1, val_top1=1.0) for seed in SEEDS]
+        run.append_curve(begun_again)
+        told = {}
+        plan = make_plan(from_plain(run.config(), "config.yaml"), classes=10)
+
+        class Scheduler:
+            def remember(self, label, means) -> None:
+                told[int(label)] = means
+
+        session._Session(plan, run, None, run.records())._remind(Scheduler())
+        assert told[last.candidate] == {1: 1.0}
+        assert sorted(told) == [0, 1, 2]
 
     def test_what_no_run_came_of_is_no_run(self, tmp_path, capsys):
         (tmp_path / "results" / "half").mkdir(parents=True)
