@@ -10,6 +10,7 @@ import yaml
 
 from chansearch.cli import main
 from chansearch.config import SearchConfig, _known_keys, compose, from_plain
+from chansearch.errors import UserError
 from chansearch.search import changes, session, study
 from chansearch.search.candidate import Origin, State
 from chansearch.search.plan import make_plan
