@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import json
 import os
 import resource
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from chansearch.cli import main
 from chansearch.errors import UserError
-from chansearch.files import Existing, check_disk, check_writable, locked, unused, whole_folder
+from chansearch.files import Existing, check_disk, locked, unused, whole_folder
 from chansearch.search import session
 from chansearch.search.rundir import RunDirectory
 from tests.search.instant import Instant
@@ -124,15 +126,19 @@ class TestFullWhileWriting:
         assert contents(run)["report.html"] == before["report.html"]
 
 
-def _in_namespace(folder: Path, *command: str) -> subprocess.CompletedProcess:
-    """A command with mounts of its own; skipping where the kernel allows nobody that."""
-    script = 'mount -t tmpfs -o size=260m none "$0" && exec "$@"'
+def _in_namespace(folder: Path, mount: str, *command: str) -> str:
+    """What a command prints that sees ``mount``, shell commands in which "$0" is the folder; skips where the kernel
+    lets nobody mount."""
     tried = subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False)
     if tried.returncode:
-        pytest.skip("no mount namespaces here; the tests above have filled files instead")
-    return subprocess.run(
+        pytest.skip("no mount namespaces here; the other tests have the kernel refuse single files")
+    script = f'{mount} && exec "$@"'
+    answer = subprocess.run(
         ["unshare", "-rm", "sh", "-c", script, str(folder), *command], capture_output=True, text=True, check=False
     )
+    assert answer.returncode == 0, answer.stderr
+    assert "Traceback" not in answer.stderr
+    return answer.stdout
 
 
 _FULL_DISK = """
@@ -174,14 +180,13 @@ def test_a_disk_that_is_really_full(tmp_path):
     """A tmpfs, filled to its last byte when two candidates have ended."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    answer = _in_namespace(disk, sys.executable, "-c", textwrap.dedent(_FULL_DISK), str(disk))
-    assert answer.returncode == 0, answer.stderr
-    said, counts = answer.stdout.splitlines()
+    code = textwrap.dedent(_FULL_DISK)
+    out = _in_namespace(disk, 'mount -t tmpfs -o size=260m none "$0"', sys.executable, "-c", code, str(disk))
+    said, counts = out.splitlines()
     assert said.startswith(f"results: the disk with {disk}/run is full (No space left on device); make room and go on")
     kept, trained = map(int, counts.split())
     assert 2 <= kept < 24
     assert kept + trained == 24
-    assert "Traceback" not in answer.stderr
 
 
 @pytest.fixture(scope="module")
@@ -207,27 +212,16 @@ class TestReadOnly:
             "study": ["study", "conventions", "--output", f"{results}/study"],
         }
         code = (
-            "import contextlib, io, json, subprocess, sys; from chansearch.cli import main; "
+            "import contextlib, io, json, sys; from chansearch.cli import main; "
             f"said = {{}}; commands = {commands!r}\n"
             "for name, words in commands.items():\n"
             "    with contextlib.redirect_stderr(io.StringIO()) as err: code = main(words)\n"
             "    said[name] = [code, err.getvalue()]\n"
             "print(json.dumps([said, 'ray' in sys.modules and __import__('ray').is_initialized()]))"
         )
-        tried = subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False)
-        if tried.returncode:
-            pytest.skip("no mount namespaces here")
-        mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
-        answer = subprocess.run(
-            ["unshare", "-rm", "sh", "-c", mount, results, sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert answer.returncode == 0, answer.stderr
-        import json
-
-        said, ray = json.loads(answer.stdout.splitlines()[-1])
+        mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"'
+        out = _in_namespace(complete.path.parent, mount, sys.executable, "-c", code)
+        said, ray = json.loads(out.splitlines()[-1])
         assert not ray
         return said
 
@@ -239,29 +233,21 @@ class TestReadOnly:
         assert "ead-only file system" in line, line
 
 
-def test_a_folder_that_this_user_may_not_write_is_named(tmp_path):
-    """As nobody: root may."""
-    (tmp_path / "results").mkdir(mode=0o755)
-    tmp_path.chmod(0o755)
-    if os.getuid() == 0:
-        code = (
-            "import os, sys; sys.path[:0] = [sys.argv[2]]; from chansearch.files import check_writable\n"
-            "os.setuid(65534)\n"
-            "try: check_writable('results', __import__('pathlib').Path(sys.argv[1]))\n"
-            "except ValueError as error: print(error)"
-        )
-        where = str(Path(__file__).resolve().parents[2])
-        for folder in tmp_path.parents:  # nobody must get there
-            if not folder.stat().st_mode & 0o001:
-                pytest.skip(f"nobody may enter {folder}")
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path / "results"), where], capture_output=True, text=True, check=True
-        )
-        assert "Permission denied" in done.stdout
-        return
-    (tmp_path / "results").chmod(0o555)
-    with pytest.raises(UserError, match="Permission denied"):
-        check_writable("results", tmp_path / "results")
+def test_a_folder_that_this_user_may_not_write_is_named():
+    """As nobody, for root may: a process that has read all it needs before it lays its rights down."""
+    code = (
+        "import os, sys; from pathlib import Path; from chansearch.files import check_writable\n"
+        "check_writable('results', Path(sys.argv[1]) / 'run')\n"
+        "if os.getuid() == 0: os.setuid(65534)\n"
+        "else: os.chmod(sys.argv[1], 0o555)\n"
+        "try: check_writable('results', Path(sys.argv[1]) / 'run')\n"
+        "except ValueError as error: print(error)"
+    )
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own lets nobody in
+        Path(folder).chmod(0o755)
+        done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
+        Path(folder).chmod(0o755)
+    assert done.stdout == f"results: '{folder}/run' cannot be written: '{folder}': Permission denied\n"
 
 
 def test_the_key_is_the_callers(tmp_path, monkeypatch):
