@@ -1,86 +1,79 @@
 """A clock that is set back, in a session and between two: nothing lasts less than nothing or changes its order."""
 
-import json
+import datetime
 import os
-import subprocess
-import sys
-import textwrap
+import time
+from types import SimpleNamespace
 
+import optuna
 import pytest
 
+from chansearch import files, provenance
+from chansearch.search import study
 from chansearch.search.rundir import RunDirectory
+from tests.search.instant import Instant
+from tests.search.test_resume import check_whole
 
-# In a process of its own, whose clock goes back by a day in mid-search and by another before the resume.
-_PROCESS = """
-    import datetime, json, sys, time
-    from pathlib import Path
+_DAY = 86400.0
 
-    back = [0.0]
-    _time = time.time
-    time.time = lambda: _time() - back[0]
 
-    class Set(datetime.datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return super().now(tz) - datetime.timedelta(seconds=back[0])
+class Clock:
+    """The time of day, for all who ask Python; ``back``: seconds."""
 
-    datetime.datetime = Set
+    def __init__(self, patch) -> None:
+        self.back = 0.0
+        clock, real = self, time.time
 
-    import pytest
-    from chansearch.search.spent import SessionTime
-    from tests.search import instant
-    from tests.search.test_resume import check_whole
+        class Day(datetime.datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return datetime.datetime.now(tz) - datetime.timedelta(seconds=clock.back)
 
-    results = Path(sys.argv[1])
-    settings = ("search.candidates=6", "sampler=random", "name=run")
-
-    def set_back(director, what):
-        back[0] = 86400.0
-
-    with pytest.MonkeyPatch.context() as patch:
-        run = instant.Instant(ends=3, before=set_back).install(patch).search(results, *settings)
-        back[0] = 2 * 86400.0
-        instant.Instant().install(patch).go_on(run)
-    check_whole(run)
-    import optuna
-
-    trials = optuna.load_study(study_name=None, storage=f"sqlite:///{run.study_file}").get_trials()
-    print(json.dumps({
-        "sessions": [[s.start_seconds, s.wall_seconds] for s in run.sessions()],
-        "started": [run.config()["provenance"]["started"], run.config()["provenance"]["resumed"][0]["started"]],
-        "trials": [trial.user_attrs["candidate"] for trial in trials],
-    }))
-"""
+        patch.setattr(time, "time", lambda: real() - clock.back)
+        for module in (files, provenance, study):
+            patch.setattr(module, "datetime", SimpleNamespace(datetime=Day))
+        patch.setattr(optuna.storages._rdb.storage, "datetime", Day)
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory) -> dict:
-    folder = tmp_path_factory.mktemp("clock")
-    answer = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(_PROCESS), str(folder)], capture_output=True, text=True, check=False
-    )
-    assert answer.returncode == 0, answer.stderr
-    return json.loads(answer.stdout.splitlines()[-1]) | {"run": RunDirectory(folder / "run")}
+def told(tmp_path_factory) -> RunDirectory:
+    """Set back by a day in mid-search, and by another before the resume."""
+    with pytest.MonkeyPatch.context() as patch:
+        clock = Clock(patch)
+
+        def set_back(director, what) -> None:
+            clock.back = _DAY
+
+        settings = ("search.candidates=6", "sampler=random", "name=run")
+        player = Instant(ends=3, before=set_back).install(patch)
+        run = player.search(tmp_path_factory.mktemp("clock"), *settings)
+        clock.back = 2 * _DAY
+        Instant().install(patch).go_on(run)
+    return run
 
 
 def test_the_clock_went_back(told):
-    begun, resumed = told["started"]
-    assert resumed < begun
+    facts = told.config()["provenance"]
+    assert facts["resumed"][0]["started"] < facts["started"]
 
 
 def test_no_session_lasts_less_than_nothing(told):
-    assert len(told["sessions"]) == 2
-    assert all(0 <= start <= wall < 3600 for start, wall in told["sessions"])
+    sessions = told.sessions()
+    assert len(sessions) == 2
+    assert all(0 <= session.start_seconds <= session.wall_seconds < _DAY / 2 for session in sessions)
 
 
-def test_candidates_and_trials_keep_their_order(told):
-    assert told["trials"] == list(range(6))
+def test_candidates_and_trials_are_those_of_any_other_search(told):
+    check_whole(told)
+    trials = optuna.load_study(study_name=None, storage=f"sqlite:///{told.study_file}").get_trials()
+    assert [trial.user_attrs["candidate"] for trial in trials] == list(range(6))
+    assert trials[-1].datetime_start < trials[0].datetime_start
 
 
 def test_tensorboard_has_its_steps_in_order(told):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    folders = sorted(told["run"].tensorboard.iterdir())
+    folders = sorted(told.tensorboard.iterdir())
     assert len(folders) == 6
     for folder in folders:
         scalars = EventAccumulator(str(folder)).Reload().Scalars("val_top1/mean")
