@@ -6,7 +6,7 @@ import sys
 
 import benchmarks
 
-_HELPERS = {"__main__", "models", "table"}
+_HELPERS = {"__main__", "models", "powercuts", "processes", "table", "trainings"}
 
 
 def main(arguments: list[str]) -> int:

@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> None:
 
 def _train(options: argparse.Namespace, root: Path) -> dict[str, list[dict[str, str]]]:
     """Rows of epochs.csv of each training, without times."""
-    from tests.transfer.live import Training, kill_a_worker
+    from benchmarks.trainings import Training, kill_a_worker
 
     export = [sys.executable, "-m", "chansearch", "export", "--channels", _SHAPE, "--input-size", "64"]
     (root / "searched.yaml").write_bytes(subprocess.run(export, check=True, capture_output=True).stdout)

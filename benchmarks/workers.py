@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _compare(options: argparse.Namespace, root: Path, precision: str) -> tuple[object, ...]:
-    from tests.transfer.live import Training
+    from benchmarks.trainings import Training
 
     settings = (
         "model=rexnet_100",

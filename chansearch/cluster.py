@@ -6,11 +6,12 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from chansearch.config import ClusterConfig, RayConfig
-from chansearch.errors import UserError
+from chansearch.errors import Interrupted, UserError
+from chansearch.pulse import Pulse
 from chansearch.ranges import at_least
 from chansearch.train.environment import WORKER_ENV
 
@@ -31,13 +32,21 @@ _STORE_FLOOR = 512 * 2**20  # bytes of object store beside the images
 _GPU_SHARE = 0.25  # of a GPU a trial: networks this small leave most of one idle
 
 
-@contextmanager
-def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[str | None]:
-    """Ray for the length of a ``with``: started on this machine or joined at ``config.address``. SIGTERM ends the work
-    as Ctrl-C does.
+@dataclass(frozen=True)
+class RaySession:
+    """A running Ray: the address of its dashboard and how to get in, or None, and whether it still runs."""
 
-    Gives the address of its dashboard and how to get in, or None. ``data_bytes`` is what will lie in each node's object
-    store. Raises ``UserError`` when the cluster cannot be reached.
+    dashboard: str | None
+    pulse: Pulse
+
+
+@contextmanager
+def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[RaySession]:
+    """Ray for the length of a ``with``: started on this machine or joined at ``config.address``. SIGTERM ends the work
+    as Ctrl-C does, and so does the death of Ray itself.
+
+    ``data_bytes`` is what will lie in each node's object store. Raises ``UserError`` when Ray does not start, when the
+    cluster cannot be reached, and for what ended because Ray had died or a process of it could not work.
     """
     for key, value in _DRIVER_ENV.items():
         os.environ.setdefault(key, value)
@@ -65,16 +74,46 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[str | None]:
         options["address"] = config.address
     try:
         context = ray.init(**options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        # Ray refuses a cluster whose idea of tokens differs from ours, and says so at length elsewhere.
-        hint = "" if config.address == "local" else "; RAY_AUTH_MODE=token or =disabled must be the cluster's own"
-        raise UserError(f"cluster.address: {config.address!r} cannot be used: {reason}{hint}") from None
+    except Exception as error:  # Ray raises nearly any type, a bare Exception for one
+        raise UserError(_why_not_started(config, error)) from None
+    pulse = None
     try:
-        with _stoppable():  # now, for Ray puts its own answer to SIGTERM in place when it starts
-            yield _dashboard(context.dashboard_url)
+        # SIGTERM now, for Ray puts its own answer to it in place when it starts.
+        with _stoppable(), Pulse.of_ray(is_local=config.address == "local") as pulse:
+            yield RaySession(_dashboard(context.dashboard_url), pulse)
+    except (KeyboardInterrupt, Exception) as ended:
+        raise _explained(ended, pulse) from None
     finally:
         ray.shutdown()
+
+
+def _why_not_started(config: RayConfig, error: Exception) -> str:
+    """In one line."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    if config.address != "local":
+        # Ray refuses a cluster whose idea of tokens differs from ours, and says so at length elsewhere.
+        hint = "RAY_AUTH_MODE=token or =disabled must be the cluster's own"
+        return f"cluster.address: {config.address!r} cannot be used: {reason}; {hint}"
+    hint = "its logs are under RAY_TMPDIR (default: /tmp)/ray; it needs room in /dev/shm and in RAY_TMPDIR, whose path"
+    return f"Ray cannot start on this machine: {reason} ({hint} must be short)"
+
+
+def _explained(ended: BaseException, pulse: Pulse | None) -> BaseException:
+    """What to raise for ``ended``, which may be no more than what the death of Ray looked like from where it came."""
+    if isinstance(ended, (UserError, OSError)):  # these explain themselves
+        return ended
+    if pulse is not None:
+        with suppress(KeyboardInterrupt):
+            pulse.check()
+        if pulse.lost:
+            how = f"go on with `{ended.command}`" if isinstance(ended, Interrupted) else "run the command again"
+            return UserError(f"Ray has died: {pulse.lost} is gone; what had ended is kept; {how}")
+    import ray
+
+    # What work raised in a worker is a bug or its own to tell; what the worker itself suffered is the machine's.
+    if isinstance(ended, ray.exceptions.RayError) and not isinstance(ended, ray.exceptions.RayTaskError):
+        return UserError(f"cluster: {why_died(ended)}; what had ended is kept; run the command again")
+    return ended
 
 
 @dataclass(frozen=True)
@@ -86,6 +125,7 @@ class Cluster:
     memory_per_trial: int  # bytes, on the host
     workers: int
     is_local: bool
+    pulse: Pulse
 
 
 @contextmanager
@@ -97,16 +137,16 @@ def connected(config: ClusterConfig, trial_bytes: int, data_bytes: int) -> Itera
 
     Raises ``UserError`` when the cluster cannot be reached or has less than one trial needs.
     """
-    with ray_session(config, data_bytes) as dashboard:
+    with ray_session(config, data_bytes) as session:
         import ray
 
-        cluster = _measured(config, trial_bytes, ray)
-        if dashboard:
-            print(f"Ray dashboard: {dashboard}", flush=True)
+        cluster = _measured(config, trial_bytes, ray, session.pulse)
+        if session.dashboard:
+            print(f"Ray dashboard: {session.dashboard}", flush=True)
         yield cluster
 
 
-def _measured(config: ClusterConfig, trial_bytes: int, ray) -> Cluster:
+def _measured(config: ClusterConfig, trial_bytes: int, ray, pulse: Pulse) -> Cluster:
     resources = ray.cluster_resources()
     cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
     share = config.gpus_per_trial if config.gpus_per_trial is not None else (_GPU_SHARE if gpus else 0.0)
@@ -130,6 +170,7 @@ def _measured(config: ClusterConfig, trial_bytes: int, ray) -> Cluster:
         memory_per_trial=memory,
         workers=min(int(fits), config.workers or int(fits)),
         is_local=config.address == "local",
+        pulse=pulse,
     )
 
 

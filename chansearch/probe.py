@@ -10,6 +10,8 @@ from chansearch.nets import NetworkSpec, build
 from chansearch.train.config import TrainConfig
 from chansearch.train.results import StepTime
 
+_RETRIES = 2
+
 
 class Probes:
     """Lives in a ``with``; each process has the resources of a trial until its end."""
@@ -21,7 +23,12 @@ class Probes:
         self.threads = max(1, int(cluster.cpus_per_trial))
         # Actors and not tasks: those that share a GPU would get a new process for each task, and not start together.
         actor = ray.remote(_Probe).options(
-            num_cpus=cluster.cpus_per_trial, num_gpus=cluster.gpus_per_trial, memory=cluster.memory_per_trial
+            num_cpus=cluster.cpus_per_trial,
+            num_gpus=cluster.gpus_per_trial,
+            memory=cluster.memory_per_trial,
+            # A process that dies measures again in another one.
+            max_restarts=_RETRIES,
+            max_task_retries=_RETRIES,
         )
         self._probes = [actor.remote() for _ in range(cluster.workers)]
 

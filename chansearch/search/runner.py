@@ -18,6 +18,7 @@ from ray.tune.search import Searcher
 from chansearch.cluster import Cluster, why_died
 from chansearch.config import SchedulerConfig
 from chansearch.nets import NetworkSpec
+from chansearch.pulse import Pulse
 from chansearch.search.candidate import CurvePoint, Outcome, State
 from chansearch.search.spent import Spent
 from chansearch.search.worker import ENDED, train_candidate
@@ -101,7 +102,8 @@ def run_jobs(
     A job whose worker died starts again, ``retries`` times. ``record_rank``: see ``reports``. Raises what the director
     raises; what is under way then is told to nobody.
     """
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    # Not even errors: a trace of every worker that died, of which the record has the reason.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     # Tune insists on a folder for its own bookkeeping. Nothing is read back from it: the run directory is the record.
     storage = tempfile.mkdtemp(prefix="chansearch-tune-")
     try:
@@ -128,7 +130,7 @@ def run_jobs(
             run_config=tune.RunConfig(
                 storage_path=storage,
                 name="trials",
-                callbacks=[_Ears(director)],
+                callbacks=[_Ears(director, cluster.pulse)],
                 failure_config=tune.FailureConfig(max_failures=retries),
                 verbose=0,
             ),
@@ -238,8 +240,8 @@ class _Source(_Unpickled, Searcher):
 class _Ears(_Unpickled, tune.Callback):
     """Tune tells here what trials do."""
 
-    def __init__(self, director: Director) -> None:
-        self._director = director
+    def __init__(self, director: Director, pulse: Pulse) -> None:
+        self._director, self._pulse = director, pulse
         self._retries: dict[str, int] = {}
         self._begun: dict[str, float] = {}
         self._last_end = 0.0
@@ -273,6 +275,7 @@ class _Ears(_Unpickled, tune.Callback):
 
     @_own
     def on_trial_error(self, iteration, trials, trial, **info) -> None:
+        self._pulse.check()  # with Ray all workers die, which is no failure of the candidate
         self._director.on_end(_job(trial), self._outcome(trial, State.FAILED, why_died(trial.get_error())))
         _forget_metrics(trial)
 

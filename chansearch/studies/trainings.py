@@ -122,6 +122,7 @@ def train_all(
         try:
             training = ray.get(ended)
         except ray.exceptions.RayError as error:
+            cluster.pulse.check()  # with Ray all workers die, which is no failure of the training
             training = Training(name, seed, FAILED, reason=why_died(error))
         yield training
 

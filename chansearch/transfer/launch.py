@@ -66,7 +66,7 @@ def start(plan: Plan) -> TrainingFolder:
     check_disk(Path(config.results))
     if config.cluster.address == "local":
         make_batches(config, len(plan.train), local_crew(config))  # what is wrong is said before Ray takes its seconds
-    with ray_session(config.cluster) as dashboard:
+    with ray_session(config.cluster) as session:
         crew = _cluster_crew(config)
         batches = make_batches(config, len(plan.train), crew)
         print(describe(plan, crew, batches), flush=True)
@@ -74,7 +74,7 @@ def start(plan: Plan) -> TrainingFolder:
         folder = TrainingFolder.create(path, dataclasses.asdict(config) | {"provenance": facts})
         save_checkpoint(folder.start_file, plan.start())
         with folder.locked():
-            _train(Job(config, plan.train, plan.val, batches, crew, folder), dashboard)
+            _train(Job(config, plan.train, plan.val, batches, crew, folder), session.dashboard)
     return folder
 
 
@@ -94,10 +94,10 @@ def resume(folder: TrainingFolder) -> None:
     for key, found in (("train_images", len(train)), ("val_images", len(val)), ("classes", list(train.classes))):
         if facts.get(key) != found:
             raise UserError(f"data.root: {key.replace('_', ' ')} are not those the training began with")
-    with folder.locked(), ray_session(config.cluster) as dashboard:
+    with folder.locked(), ray_session(config.cluster) as session:
         crew = _cluster_crew(config)
         batches = make_batches(config, len(train), crew)
-        _train(Job(config, train, val, batches, crew, folder), dashboard)
+        _train(Job(config, train, val, batches, crew, folder), session.dashboard)
 
 
 def _default_name(plan: Plan) -> str:

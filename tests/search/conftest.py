@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import TINY, Process
 from chansearch.search.rundir import RunDirectory
-from tests.search.live import TINY, Process
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import signal
 import optuna
 import pytest
 
+from benchmarks.processes import TINY, Process, rows, whole_lines
 from chansearch.report.cost import cost_of
 from chansearch.search.propose import Proposer
-from tests.search.live import TINY, Life, Process, rows, whole_lines
+from tests.search.live import Life
 from tests.search.problems import problem, take
 
 CANDIDATES = 10

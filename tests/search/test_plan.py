@@ -12,6 +12,7 @@ from chansearch.config import ClusterConfig, compose
 from chansearch.durations import format_seconds
 from chansearch.errors import UserError
 from chansearch.provenance import provenance
+from chansearch.pulse import Pulse
 from chansearch.search.candidate import CurvePoint, Draws, State
 from chansearch.search.estimate import Work, describe
 from chansearch.search.plan import make_plan
@@ -191,14 +192,14 @@ class TestCluster:
         ],
     )
     def test_fits_as_many_trials_as_it_has_room_for(self, settings, cpus, gpus, workers, share):
-        cluster = _measured(ClusterConfig(**settings), 10**9, ray_of(cpus, gpus))
+        cluster = _measured(ClusterConfig(**settings), 10**9, ray_of(cpus, gpus), Pulse({}, {}))
         assert (cluster.workers, cluster.gpus_per_trial) == (workers, share)
 
     def test_memory_bounds_the_trials_too(self):
-        assert _measured(ClusterConfig(), 10**9, ray_of(64, memory=4.5e9)).workers == 4
+        assert _measured(ClusterConfig(), 10**9, ray_of(64, memory=4.5e9), Pulse({}, {})).workers == 4
 
     def test_one_trial_is_tried_where_memory_is_short(self):
-        assert _measured(ClusterConfig(), 10**11, ray_of(8, memory=4e9)).workers == 1
+        assert _measured(ClusterConfig(), 10**11, ray_of(8, memory=4e9), Pulse({}, {})).workers == 1
 
     @pytest.mark.parametrize(
         ("settings", "words"),
@@ -209,7 +210,7 @@ class TestCluster:
     )
     def test_less_than_one_trial_needs_is_refused(self, settings, words):
         with pytest.raises(UserError) as caught:
-            _measured(ClusterConfig(**settings), 10**9, ray_of(8))
+            _measured(ClusterConfig(**settings), 10**9, ray_of(8), Pulse({}, {}))
         for word in words:
             assert word in str(caught.value)
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from benchmarks.processes import TINY, rows
 from chansearch.cli import main
 from chansearch.nets.spec import NetworkSpec
 from chansearch.proxies import score as scoring
@@ -15,7 +16,7 @@ from chansearch.search import propose, study
 from chansearch.search.candidate import Draws, Origin
 from chansearch.search.prescreen import Prescreen
 from chansearch.search.propose import Proposer
-from tests.search.live import TINY, go_on, rows, search
+from tests.search.live import go_on, search
 from tests.search.problems import first, problem, scored, take, take_all
 
 UNGUIDED = ("random", "qmc")

@@ -1,11 +1,13 @@
 """What Tune is handed: names, rungs, and how a training's reports become an outcome."""
 
+import socket
 from types import SimpleNamespace
 
 import pytest
 
 from chansearch.config import SchedulerConfig
 from chansearch.nets import NetworkSpec, build
+from chansearch.pulse import Pulse
 from chansearch.search import runner
 from chansearch.search.candidate import Outcome, State
 from chansearch.search.runner import METRIC, Job, ResumableASHA, _Ears, _Source, make_scheduler
@@ -15,6 +17,7 @@ from chansearch.train.config import TrainConfig
 from chansearch.train.engine import GroupTrainer
 
 STOP, CONTINUE = "STOP", "CONTINUE"
+CALM = Pulse({}, {})  # of a Ray that lives
 
 
 def scheduler(epochs: int = 9, grace: int = 1, reduction: int = 3):
@@ -179,7 +182,7 @@ class TestOutcomes:
         return clock
 
     def test_an_epoch_is_a_point_a_seed(self, heard):
-        _Ears(heard).on_trial_result(1, [], trial(None), EPOCH)
+        _Ears(heard, CALM).on_trial_result(1, [], trial(None), EPOCH)
         [(number, epoch, points)] = heard.epochs
         assert (number, epoch) == (4, 2)
         assert [(p.candidate, p.seed, p.epoch, p.lr, p.train_loss, p.val_top1) for p in points] == [
@@ -188,7 +191,7 @@ class TestOutcomes:
         ]
 
     def test_the_report_of_the_end_is_no_epoch(self, heard):
-        _Ears(heard).on_trial_result(1, [], trial(None), EPOCH | {ENDED: "finished"})
+        _Ears(heard, CALM).on_trial_result(1, [], trial(None), EPOCH | {ENDED: "finished"})
         assert heard.epochs == []
 
     @pytest.mark.parametrize(
@@ -201,7 +204,7 @@ class TestOutcomes:
         ],
     )
     def test_a_training_ends_in_its_last_report(self, added, state, heard):
-        _Ears(heard).on_trial_complete(1, [], trial(EPOCH | added))
+        _Ears(heard, CALM).on_trial_complete(1, [], trial(EPOCH | added))
         [(number, outcome)] = heard.ends
         assert number == 4
         assert outcome == Outcome(
@@ -217,30 +220,40 @@ class TestOutcomes:
     @pytest.mark.parametrize("ending", ["on_trial_complete", "on_trial_error"])
     def test_leave_nothing_of_the_running_means_that_tune_keeps(self, ending, heard):
         ended = trial(EPOCH | {ENDED: "finished"}, Dead("gone"))
-        getattr(_Ears(heard), ending)(1, [], ended)
+        getattr(_Ears(heard, CALM), ending)(1, [], ended)
         assert (ended.metric_analysis, ended.metric_n_steps) == ({}, {})
 
     def test_a_worker_that_died_too_often_has_its_retries_and_a_reason_of_one_line(self, heard):
-        ears = _Ears(heard)
+        ears = _Ears(heard, CALM)
         ears.on_trial_recover(1, [], trial(EPOCH))
         ears.on_trial_recover(1, [], trial(EPOCH))
         ears.on_trial_error(1, [], trial(EPOCH, Dead("the actor died\nTraceback…")))
         [(_, outcome)] = heard.ends
         assert (outcome.state, outcome.retries, outcome.reason) == (State.FAILED, 2, "worker died: the actor died")
 
+    def test_with_ray_all_workers_die_which_is_no_failure_of_the_candidate(self, heard):
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            ears = _Ears(heard, Pulse({"raylet": closed.getsockname()}, {"raylet": 0.0}))
+        with pytest.raises(KeyboardInterrupt):
+            ears.on_trial_error(1, [], trial(EPOCH, Dead("the actor died")))
+        assert heard.ends == []
+
     def test_memory_goes_by_its_name(self, heard):
-        _Ears(heard).on_trial_error(1, [], trial(None, Dead("Task was killed due to the node running low on memory.")))
+        _Ears(heard, CALM).on_trial_error(
+            1, [], trial(None, Dead("Task was killed due to the node running low on memory."))
+        )
         assert heard.ends[0][1].reason.startswith("worker out of memory: ")
 
     def test_a_worker_that_died_before_its_first_report(self, heard):
-        _Ears(heard).on_trial_error(1, [], trial(None, Dead("gone")))
+        _Ears(heard, CALM).on_trial_error(1, [], trial(None, Dead("gone")))
         assert heard.ends[0][1] == Outcome(
             State.FAILED, (0, 1), spent=Spent(0.0, 0, 0.0, 10.0), reason="worker died: gone"
         )
 
     def test_a_job_asked_for_ahead_of_time_begins_when_a_worker_is_free(self, heard, clock):
         """Tune has it wait for one where it does not limit itself; that time is another candidate's."""
-        ears = _Ears(heard)
+        ears = _Ears(heard, CALM)
         ears.on_trial_complete(1, [], trial(EPOCH))  # ends at 110
         waiting = trial(EPOCH)
         waiting.trial_id = "waiting"
@@ -251,7 +264,7 @@ class TestOutcomes:
         assert heard.ends[1][1].spent.wall_seconds == 5.0
 
     def test_a_job_that_starts_again_began_the_first_time(self, heard, clock):
-        ears = _Ears(heard)
+        ears = _Ears(heard, CALM)
         for clock.now in (101.0, 107.0):
             ears.on_trial_start(1, [], trial(None))
         clock.now = 112.0

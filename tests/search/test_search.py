@@ -11,6 +11,7 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+from benchmarks.processes import rows
 from chansearch.cli import main
 from chansearch.cost import price_spec
 from chansearch.report.cost import cost_of
@@ -18,7 +19,6 @@ from chansearch.search.candidate import Origin, State
 from chansearch.search.propose import Proposer
 from chansearch.search.rundir import CANDIDATE_COLUMNS, CURVE_COLUMNS
 from chansearch.space import format_channels
-from tests.search.live import rows
 from tests.search.problems import problem, take
 
 pytestmark = pytest.mark.slow

@@ -7,12 +7,13 @@ import signal
 
 import pytest
 
+from benchmarks.processes import TINY, Process, rows
 from chansearch.cli import main
 from chansearch.search.candidate import State, ranked
 from chansearch.search.contenders import contenders
 from chansearch.search.rundir import CANDIDATE_COLUMNS, RunDirectory
 from chansearch.space import format_channels
-from tests.search.live import TINY, Life, Process, rows, search
+from tests.search.live import Life, search
 
 pytestmark = pytest.mark.slow
 CANDIDATES, CONTENDERS, SEEDS = 4, 2, 3

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.processes import Process, whole_lines
 from chansearch.cli import main
 from chansearch.cluster import connected
 from chansearch.config import ClusterConfig, compose
@@ -24,7 +25,6 @@ from chansearch.studies.trained import check
 from chansearch.studies.trainings import Training, record, recorded, train_all
 from chansearch.train.data import load
 from chansearch.train.engine import GroupTrainer
-from tests.search.live import Process, whole_lines
 
 pytestmark = pytest.mark.slow
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 import yaml
 
+from benchmarks.processes import Process
+from benchmarks.trainings import Training, kill_a_worker
 from chansearch.cli import main
 from chansearch.nets.model import open_model
-from tests.search.live import Process
-from tests.transfer.live import Training, kill_a_worker
 from tests.transfer.tiny import make_dataset, make_world, settings
 
 pytestmark = pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, that may be killed: for tests, and for ``python -m benchmarks resume``."""
+"""Trainings in processes of their own that may be killed: for tests, and for those benchmarks that train."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.processes import Process
 from chansearch.errors import UserError
 from chansearch.nets.checkpoint import read_tensors
-from tests.search.live import Process
 
 
 class Training:
