@@ -61,9 +61,8 @@ class StudyFile:
         self._distributions = distributions(problem)
         with self._in_our_terms(opening=True):
             # Written through the storage itself: a study reads what it does not need before it adds or tells a trial.
-            self._storage = optuna.storages.RDBStorage(
-                f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _PATIENCE}}
-            )
+            # Opened by its path: in an address of a database a run's name with ?, # or % would be that of another file.
+            self._storage = optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs={"creator": self._connect})
             # The file has one study; a run directory that was renamed since is no new one.
             names = optuna.get_all_study_names(self._storage) or [path.resolve().parent.name]
             optuna.create_study(storage=self._storage, study_name=names[0], direction="maximize", load_if_exists=True)
@@ -77,6 +76,9 @@ class StudyFile:
             for trial in held
             if not trial.state.is_finished()
         }
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=_PATIENCE, check_same_thread=False)
 
     @contextlib.contextmanager
     def _in_our_terms(self, *, opening: bool = False) -> Iterator[None]:
