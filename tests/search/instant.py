@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.processes import TINY
 from chansearch.config import compose
 from chansearch.search import runner, session
 from chansearch.search.candidate import CurvePoint, Outcome, State
 from chansearch.search.rundir import RunDirectory
 from chansearch.search.spent import SessionTime, Spent
-from tests.search.live import TINY
 
 SESSION = SessionTime("2026-01-01T10:00:00+00:00", 2, 1, "cpu", "float32", 1e11)
 EPOCHS, SEEDS = 2, (0, 1)

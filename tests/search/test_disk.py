@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import TINY, Process, rows, whole_lines
 from chansearch.cli import main
 from chansearch.errors import UserError
 from chansearch.files import Existing, check_disk, locked, unused, whole_folder
 from chansearch.search import session
 from chansearch.search.rundir import RunDirectory
 from tests.search.instant import Instant
-from tests.search.live import TINY, Process, rows, whole_lines
 from tests.search.test_resume import check_whole, contents
 
 CANDIDATES = 6
