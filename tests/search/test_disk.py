@@ -378,13 +378,11 @@ def test_what_was_being_made_when_the_power_went_is_no_run(tmp_path):
 def test_a_full_disk_under_ray(tmp_path, cluster):
     """The whole way: a search by the command line whose candidates.csv may not grow; its workers are let go."""
     code = (
-        "import resource, sys; from chansearch.cli import main; from chansearch.search.rundir import RunDirectory\n"
-        "append = RunDirectory.append_record\n"
+        "import sys; from chansearch.cli import main; from chansearch.search.rundir import RunDirectory\n"
+        "from tests.search.test_disk import no_room; append = RunDirectory.append_record\n"
         "def full(run, record):\n"
-        "    if len(run.records()) == 2:\n"
-        "        size = run.candidates_file.stat().st_size + 30\n"
-        "        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))\n"
-        "    append(run, record)\n"
+        "    room = run.candidates_file.stat().st_size + 30 if len(run.records()) == 2 else 2**40\n"
+        "    with no_room(room): append(run, record)\n"
         "RunDirectory.append_record = full\n"
         "sys.exit(main(sys.argv[1:]))"
     )
@@ -393,7 +391,7 @@ def test_a_full_disk_under_ray(tmp_path, cluster):
         COMMAND = ("-c", code)
 
     process = Limited("search", *TINY, cluster, *SETTINGS, cwd=tmp_path)
-    assert process.wait() == 2
+    assert process.wait() == 2, process.err
     assert process.err.startswith("chansearch: results: the disk with results/run is full (File too large); make room")
     assert process.err.count("\n") == 1
     run = RunDirectory(tmp_path / "results" / "run")
