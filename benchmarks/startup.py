@@ -82,6 +82,7 @@ class _Director:
 def _visits(training, trials: int, workers: int, seed: int, constraint: str) -> dict[int, list[Visit]]:
     """By process, in order of time."""
     from chansearch.config import compose
+    from chansearch.search import plan as plans
     from chansearch.search import runner, session
 
     runner.train_candidate = training
@@ -91,7 +92,7 @@ def _visits(training, trials: int, workers: int, seed: int, constraint: str) -> 
     overrides += ["cluster.dashboard=false", f"cluster.workers={workers}", "sampler=random"]
     plan = session.check(compose(overrides))
     dataset = session._load(plan)
-    director = _Director(session._first_proposals(plan, trials), seed)
+    director = _Director(plans.first_proposals(plan, trials), seed)
     with session.connected_for(plan, dataset) as cluster:
         runner.run_jobs(director, cluster, dataset, plan.skeleton, plan.config.train, retries=0)
     by_process = defaultdict(list)

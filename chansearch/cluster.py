@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
@@ -219,19 +219,22 @@ def validate_cluster(config: ClusterConfig) -> None:
         raise UserError(f"cluster.dashboard_port: {port}; allowed: null or 1024 to 65535")
 
 
-def check_recorded(config: RayConfig, source: str) -> None:
+def check_recorded(config: RayConfig, source: str, typed: Collection[str] = ()) -> None:
     """Raise ``UserError`` where a run's ``config.yaml``, the ``source``, asks for what only its reader may ask for.
 
     A run may come from anywhere. Ray runs what the cluster that it joins sends, and whoever reaches its dashboard can
-    start programs: another machine has to be named by the user, and the dashboard stays on this one.
+    start programs: another machine has to be named by the user, and the dashboard stays on this one. ``typed``: keys
+    for which the user has given a value of their own.
     """
     host = re.sub(r"^\w+://|:\d+$", "", config.address)
-    if not (host in ("local", "auto") or _is_loopback(host) or config.address == os.environ.get("RAY_ADDRESS")):
+    is_ours = host in ("local", "auto") or _is_loopback(host) or config.address == os.environ.get("RAY_ADDRESS")
+    if not is_ours and "cluster.address" not in typed:
         raise UserError(
             f"{source}: cluster.address: {config.address!r} is another machine, named by the run and not by you; "
-            f"if you trust it, set RAY_ADDRESS={config.address}"
+            f"if you trust it, set RAY_ADDRESS={config.address} (`chansearch resume` also takes cluster.address=…)"
         )
-    if config.dashboard and config.address == "local" and not _is_loopback(config.dashboard_host):
+    opens = config.dashboard and config.address == "local" and not _is_loopback(config.dashboard_host)
+    if opens and "cluster.dashboard_host" not in typed:
         raise UserError(
             f"{source}: cluster.dashboard_host: {config.dashboard_host!r} would open Ray's dashboard to the network, "
             "asked for by the run and not by you; set it to 127.0.0.1 there, and reach it through ssh -L"

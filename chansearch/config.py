@@ -5,6 +5,7 @@ The schema is plain dataclasses and costs nothing to import; Hydra is imported w
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import re
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chansearch.errors import UserError, did_you_mean
-from chansearch.files import read_mapping, read_yaml
+from chansearch.files import read_mapping, read_value, read_yaml
 from chansearch.train.config import DataConfig, TrainConfig
 
 
@@ -283,6 +284,32 @@ def from_plain(data: dict, source: str, tree: Tree = SEARCH) -> Any:
     except (OmegaConfBaseException, UserError) as error:
         raise UserError(f"{source}: {_first_line(error)}") from None
     return config
+
+
+def with_settings(data: dict, settings: Sequence[str]) -> dict:
+    """A copy of a run's ``config.yaml`` with other values for single keys (``search.candidates=300``), unchecked.
+
+    Raises ``UserError`` for a key that is none, and for a group or a section: what else came with it would be lost.
+    """
+    known = _known_keys()
+    sections = {key.rpartition(".")[0] for key in known}
+    changed = copy.deepcopy(data)
+    for setting in map(_spell_macs, settings):
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise UserError(f"{setting!r} is no setting; write KEY=VALUE, as in search.candidates=300")
+        if key in sections:
+            raise UserError(f"{key}: a group or section; a run that is gone on with takes single keys, {key}.…=VALUE")
+        if key not in known:
+            raise UserError(f"{key}: unknown key{did_you_mean(key, known)}; the run's config.yaml has them all")
+        *parents, name = key.split(".")
+        section = changed
+        for parent in parents:
+            if not isinstance(section.get(parent), dict):
+                section[parent] = {}
+            section = section[parent]
+        section[name] = read_value(key, value)
+    return changed
 
 
 def expand_sweeps(overrides: Sequence[str]) -> list[list[str]]:

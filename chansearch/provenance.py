@@ -10,12 +10,12 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from chansearch._version import __version__
+from chansearch.files import read_mapping, write_aside
 from chansearch.train.processor import model
-
-RESUMES = "resumes.yaml"
 
 # Direct dependencies, what setup.cfg asks for and the extras that have a say in results; None: not installed.
 PACKAGES = (
@@ -42,13 +42,22 @@ def provenance(**facts: object) -> dict:
     }
 
 
-def record_resume(folder: Path) -> None:
-    """Add a resume of what lies in ``folder`` to its ``resumes.yaml``, a list: versions or machine may be others than
-    at its start."""
+def resumed(held: Mapping, **facts: object) -> dict:
+    """``held``, a run's ``config.yaml``, with one more entry, and the given ``facts``, in its list of resumes: versions
+    or machine may be others than at its start."""
+    known = held.get("provenance")
+    known = known if isinstance(known, dict) else {}
+    notes = known.get("resumed")
+    notes = notes if isinstance(notes, list) else []
+    return {**held, "provenance": known | {"resumed": [*notes, provenance(**facts)]}}
+
+
+def record_resume(config_file: Path) -> None:
+    """Write into a ``config.yaml`` that what it describes is gone on with."""
     import yaml
 
-    with (folder / RESUMES).open("a", encoding="utf-8") as file:
-        file.write(yaml.safe_dump([provenance()], sort_keys=False, allow_unicode=True))
+    held = read_mapping(config_file, f"run: {config_file}")
+    write_aside(config_file, yaml.safe_dump(resumed(held), sort_keys=False, allow_unicode=True))
 
 
 def _version(package: str) -> str | None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from chansearch.errors import UserError
+from chansearch.files import sync_folder
 
 _LARGEST = 1e18  # of a number in a cell: sums and squares of such are still finite
 
@@ -26,7 +27,7 @@ def append_rows(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
     A file begun by an earlier version keeps its own columns: what it has none for is left out.
     """
     with path.open("ab+") as file:
-        end = file.seek(0, os.SEEK_END)
+        size = end = file.seek(0, os.SEEK_END)
         if end:
             whole = _whole_lines_end(file, end)
             file.truncate(whole)
@@ -40,6 +41,8 @@ def append_rows(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
         file.write(buffer.getvalue().encode())
         file.flush()
         os.fsync(file.fileno())
+    if not size:
+        sync_folder(path.parent)
 
 
 def _header(file: io.BufferedRandom) -> list[str]:

@@ -62,7 +62,10 @@ def test_from_python_it_is_the_script(tmp_path):
 
 
 def test_resumes_are_a_list(tmp_path):
-    record_resume(tmp_path)
-    record_resume(tmp_path)
-    held = yaml.safe_load((tmp_path / "resumes.yaml").read_text())
-    assert [one["python"] for one in held] == [provenance()["python"]] * 2
+    config = tmp_path / "config.yaml"
+    config.write_text("train: {epochs: 3}\nprovenance: {seed: 1}\n")
+    record_resume(config)
+    record_resume(config)
+    held = yaml.safe_load(config.read_text())
+    assert [one["python"] for one in held["provenance"].pop("resumed")] == [provenance()["python"]] * 2
+    assert held == {"train": {"epochs": 3}, "provenance": {"seed": 1}}

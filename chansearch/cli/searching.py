@@ -30,6 +30,13 @@ def add(commands: argparse._SubParsersAction) -> None:
 
     resume = commands.add_parser("resume", help="go on with a run that was cut off")
     resume.add_argument("run_directory", metavar="RUN", help="results/RUN")
+    resume.add_argument(
+        "overrides", nargs="*", default=[], metavar="KEY=VALUE", help="what is to be otherwise: search.candidates=300"
+    )
+    resume.add_argument(
+        "--force", action="store_true", help="change also what the accuracies mean; what has ended is kept as it is"
+    )
+    resume.add_argument("--retry-failed", action="store_true", help="train again the candidates that have failed")
     resume.set_defaults(run=_resume)
 
     report = commands.add_parser("report", help="tables, figures and report.html of one or more runs")
@@ -144,7 +151,8 @@ def _resume(given: argparse.Namespace) -> int:
     from chansearch.search.rundir import RunDirectory
     from chansearch.search.session import resume
 
-    return _ended(resume(RunDirectory.open(given.run_directory)))
+    run = RunDirectory.open(given.run_directory)
+    return _ended(resume(run, given.overrides, force=given.force, retry_failed=given.retry_failed))
 
 
 def _report(given: argparse.Namespace) -> int:

@@ -71,6 +71,7 @@ def facts(config: Mapping) -> tuple[Fact, ...]:
         Fact("scheduler", _mapping(config, "scheduler")),
         Fact("search", _mapping(config, "search")),
         *(Fact(str(key), UNKNOWN if value is None else str(value)) for key, value in _provenance(config).items()),
+        *_changed(config),
     )
 
 
@@ -90,7 +91,26 @@ def _sampler(config: Mapping) -> str:
 
 def _provenance(config: Mapping) -> Mapping:
     found = setting(config, "provenance")
-    return found if isinstance(found, Mapping) and found else {"versions": None}
+    if not isinstance(found, Mapping) or not found:
+        return {"versions": None}
+    return {key: value for key, value in found.items() if key != "resumed"}
+
+
+def _changed(config: Mapping) -> tuple[Fact, ...]:
+    """What was changed between the sessions of the run: candidates before and after are not of one kind."""
+    resumed = setting(config, "provenance.resumed")
+    said = []
+    for note in resumed if isinstance(resumed, list) else ():
+        changed = note.get("changed") if isinstance(note, Mapping) else None
+        if isinstance(changed, Mapping):
+            keys = ", ".join(f"{key} {_change(values)}" for key, values in changed.items())
+            said.append(f"{keys} from candidate {note.get('first_candidate', UNKNOWN)} on")
+    return (Fact("changed on the way", "; ".join(said)),) if said else ()
+
+
+def _change(values: object) -> str:
+    """``[0.05, 0.7]`` as ``0.05 → 0.7``."""
+    return " → ".join(map(str, values)) if isinstance(values, list) else str(values)
 
 
 def _mapping(config: Mapping, key: str) -> str:

@@ -17,8 +17,9 @@ from chansearch.space import format_channels
 def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outcome]]:
     """The ``top`` best candidates, each with the outcome of ``seeds`` fresh seeds; those that failed are left out.
 
-    Fresh seeds follow those of the run, also where it has trained few candidates with all of them. Raises
-    ``UserError`` where fewer than two candidates are finished or the data has changed.
+    Fresh seeds follow those of the run, also where it has trained few candidates with all of them. Nothing else may
+    search or confirm the run meanwhile. Raises ``UserError`` where fewer than two candidates are finished, the data
+    has changed, or the run cannot be written, where the results are to go after hours.
     """
     from chansearch.search.session import check, connected_for, load_same, measured_limit
 
@@ -30,14 +31,15 @@ def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outco
     if len(contenders) < 2:
         why = "1 finished candidate" if contenders else f"no candidate to confirm: {why_none_ranked(records)}"
         raise UserError(f"run: {run.path} has {why}; two are needed to compare")
-    plan = check(config)
-    dataset = load_same(plan, held)
-    first = config.train.seeds
-    session = _Confirmation(plan, dataset, contenders, tuple(range(first, first + seeds)))
-    with connected_for(plan, dataset) as cluster:
-        with Probes(cluster, config.train) as probes:
-            limit = measured_limit(plan, probes, dataset, confirming=seeds)
-        session.run(cluster, limit)
+    with run.locked():
+        plan = check(config)
+        dataset = load_same(plan, held)
+        first = config.train.seeds
+        session = _Confirmation(plan, dataset, contenders, tuple(range(first, first + seeds)))
+        with connected_for(plan, dataset) as cluster:
+            with Probes(cluster, config.train) as probes:
+                limit = measured_limit(plan, probes, dataset, confirming=seeds)
+            session.run(cluster, limit)
     return session.results
 
 

@@ -140,7 +140,9 @@ class Mind:
     def tell(self, record: Record) -> None:
         from optuna.trial import TrialState
 
-        trial = self._running.pop(record.candidate.number)
+        trial = self._running.pop(record.candidate.number, None)
+        if trial is None:  # one whose numbers are not known
+            return
         if record.is_ranked:
             self._study.tell(trial, record.val_top1_mean)
             if self._wants_values:

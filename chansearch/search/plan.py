@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from chansearch.cluster import validate_cluster
 from chansearch.config import (
     METHODS,
     SAMPLERS,
     SCHEDULERS,
+    UNGUIDED_SAMPLERS,
     BandConfig,
     BudgetConfig,
     ConstraintConfig,
@@ -26,11 +28,17 @@ from chansearch.nets.spec import NetworkSpec
 from chansearch.proxies.names import check_proxy
 from chansearch.ranges import at_least, folder_name, within
 from chansearch.search.estimate import AUTO
-from chansearch.search.latency import LatencyLimit
+from chansearch.search.latency import LatencyBound, LatencyLimit
+from chansearch.search.prescreen import Prescreen
 from chansearch.search.problem import Problem
+from chansearch.search.propose import Proposal, Proposer, SpaceExhausted
 from chansearch.space import make_family
 from chansearch.space.member import MOST_BLOCKS
 from chansearch.train.config import validate_data, validate_train
+
+# Configurations looked at before a search starts: what a trial takes is estimated from them, and under a bound on the
+# latency they are measured until one is fast enough.
+FIRST = 16
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,36 @@ class Plan:
     @property
     def skeleton(self) -> NetworkSpec:
         return self.problem.skeleton
+
+    @cached_property
+    def first(self) -> list[Proposal]:
+        """The first unguided candidates, whatever their latency and a prescreen's score: what they cost to train tells
+        what the others will. Fewer where the space has fewer.
+
+        Raises ``UserError`` for none: rejecting may miss a band that solving meets.
+        """
+        return first_proposals(self, FIRST)
+
+
+def first_proposals(
+    plan: Plan, count: int, bound: LatencyBound | None = None, prescreen: Prescreen | None = None
+) -> list[Proposal]:
+    """``count`` unguided candidates, or as many as the space has; raises ``UserError`` for none."""
+    name, seed = plan.config.sampler.name, plan.config.search.seed
+    unguided = name if name in UNGUIDED_SAMPLERS else "random"
+    proposer = Proposer(plan.problem, unguided, seed, startup=count, bound=bound, prescreen=prescreen)
+    proposals = []
+    for _ in range(count):
+        try:
+            proposals.append(proposer.propose())
+        except SpaceExhausted:
+            break
+    if not proposals:
+        raise UserError(
+            f"search.method: {plan.problem.method!r} met {plan.problem.budget.describe()} in no draw; "
+            "allowed: solve, or a wider tolerance"
+        )
+    return proposals
 
 
 def make_plan(config: SearchConfig, classes: int) -> Plan:

@@ -160,6 +160,7 @@ class Proposer:
         self._stream = unguided(problem, sampler, seed, self._seen, bound)
         self._count = _Draws(bound)
         self._next = 0
+        self._taken: set[int] = set()
         self._mind = Mind(problem, sampler, seed + len(known), self._admissible) if self._guided else None
         for proposal in known:
             if proposal.candidate.origin is not Origin.SAMPLER:
@@ -168,9 +169,16 @@ class Proposer:
             self._adopt(proposal)
 
     def _adopt(self, proposal: Proposal) -> None:
-        self._next = max(self._next, proposal.candidate.number + 1)
-        if self._mind is not None:
+        self._take(proposal.candidate.number)
+        # Without its numbers, which a study made anew lacks, the sampler cannot know of it.
+        if self._mind is not None and proposal.values:
             self._mind.place(proposal.candidate.number, proposal.values)
+
+    def _take(self, number: int) -> None:
+        """What was lost with a study leaves gaps in the numbers, and they are filled."""
+        self._taken.add(number)
+        while self._next in self._taken:
+            self._next += 1
 
     def propose(self) -> Proposal:
         """The next candidate; raises ``SpaceExhausted`` when there is none."""
@@ -183,7 +191,7 @@ class Proposer:
             if draws is not None:
                 proposal = self._proposal(priced, values, draws, Origin.SAMPLER)
                 self._mind.accept(proposal.candidate.number)
-                self._next += 1
+                self._take(proposal.candidate.number)
                 return proposal
             duplicate = priced.verdict is Verdict.WITHIN and priced.channels in self._seen
             self._mind.refuse(priced.channels, duplicate=duplicate)

@@ -4,7 +4,7 @@
 ended; a contender has one more for each further seed, and its last one counts), ``curves.csv`` (a row an epoch and
 seed), ``sessions.csv`` (a row a start or resume in which a candidate ended), ``latencies.csv`` (under a bound on the
 latency: the reference, then each configuration that was measured, in order), ``study.db`` (the Optuna study),
-``resumes.yaml`` (versions and machine of each resume), ``tb/`` (TensorBoard), and what the report adds:
+``tb/`` (TensorBoard), and what the report adds:
 ``deciles.csv``, ``figures/``, ``report.html``, ``confirm.csv``; and the replay: ``replay.csv``, ``epochs.csv``.
 
 Tables are appended to, a line at a time, and a torn last line is forgiven: it belongs to a candidate or an epoch that
@@ -14,8 +14,10 @@ neither Ray, torch nor Optuna.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
+import os
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -25,7 +27,15 @@ from pathlib import Path
 import yaml
 
 from chansearch.errors import UserError
-from chansearch.files import csv_text, locked, read_mapping, refuse_existing, refuse_links_out, write_aside
+from chansearch.files import (
+    csv_text,
+    locked,
+    read_mapping,
+    refuse_existing,
+    refuse_links_out,
+    whole_folder,
+    write_aside,
+)
 from chansearch.printable import printable
 from chansearch.search.candidate import (
     Candidate,
@@ -85,6 +95,9 @@ CURVE_COLUMNS = ("candidate", "seed", "epoch", "lr", "train_loss", "val_top1")
 LATENCY_COLUMNS = ("channels", "latency_ms", "ratio", "ratio_p10", "ratio_p90", "rounds")
 _ROUNDING = 1e-6  # of float64, where a configuration is level and a is 0; b, the first block, is above it
 SESSION_COLUMNS = ("started", "workers", "threads", "device", "dtype", "matrix_flops", "start_seconds", "wall_seconds")
+
+# The command that goes on with a run, but for its directory.
+RESUME = "chansearch resume"
 
 
 @dataclass(frozen=True)
@@ -151,40 +164,51 @@ class RunDirectory:
 
     @staticmethod
     def create(path: Path, config: Mapping) -> RunDirectory:
-        """A new run directory holding ``config`` (plain YAML types); raises ``UserError`` if it cannot be written."""
+        """A new run directory holding ``config`` (plain YAML types), whole or not there at all.
+
+        Raises ``UserError`` if it cannot be written, and ``Existing``, which is one, where there is something already.
+        """
         run = RunDirectory(Path(path))
         run.refuse_existing()
         try:
-            run.path.mkdir(parents=True)
-            write_aside(run.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
-            append_rows(run.candidates_file, CANDIDATE_COLUMNS, [])
-            append_rows(run.curves_file, CURVE_COLUMNS, [])
+            with whole_folder(run.path, RESUME) as aside:
+                begun = RunDirectory(aside)
+                begun.write_config(config)
+                append_rows(begun.candidates_file, CANDIDATE_COLUMNS, [])
+                append_rows(begun.curves_file, CURVE_COLUMNS, [])
         except OSError as error:
             raise UserError(f"results: {run.path} cannot be written: {error.strerror}") from None
         return run
 
     def refuse_existing(self) -> None:
-        """Raises ``UserError`` if there is something at the path already."""
-        refuse_existing(self.path, "chansearch resume")
+        """Raises ``Existing`` if there is something at the path already."""
+        refuse_existing(self.path, RESUME)
 
     @staticmethod
     def open(path: Path | str) -> RunDirectory:
         """An existing run; raises ``UserError`` where ``path`` is none, or holds a link that leads out of it."""
         run = RunDirectory(Path(path))
         try:
-            is_run = run.config_file.is_file() and run.candidates_file.is_file()
+            is_run, is_folder = run.config_file.is_file() and run.candidates_file.is_file(), run.path.is_dir()
         except OSError:  # a name longer than a file's may be, for one
-            is_run = False
+            is_run = is_folder = False
         if not is_run:
-            raise UserError(f"run: {str(path)!r} is no run directory; one holds config.yaml and candidates.csv")
+            cut_off = "; delete it if a search was cut off as it began" if is_folder else ""
+            raise UserError(
+                f"run: {str(path)!r} is no run directory; one holds config.yaml and candidates.csv{cut_off}"
+            )
         refuse_links_out(run.path)
         return run
 
     @staticmethod
     def latest(results: Path | str) -> RunDirectory:
-        """The run last started under ``results``; raises ``UserError`` where there is none."""
+        """The run last started or gone on with under ``results``, by the clock of its ``config.yaml``; raises
+        ``UserError`` where there is none."""
         runs = [
-            file.parent for file in Path(results).glob("*/config.yaml") if (file.parent / "candidates.csv").is_file()
+            file.parent
+            for file in Path(results).glob("*/config.yaml")
+            # A name with a dot is that of one that is being made, or was when the power went.
+            if not file.parent.name.startswith(".") and (file.parent / "candidates.csv").is_file()
         ]
         if not runs:
             raise UserError(f"run: no run under {str(results)!r}; start one with `chansearch search` or name it")
@@ -193,6 +217,17 @@ class RunDirectory:
     def config(self) -> dict:
         """What the run was asked for, as plain YAML types."""
         return read_mapping(self.config_file, f"run: {self.config_file}")
+
+    def write_config(self, config: Mapping) -> None:
+        """What the run is asked for from now on, in plain YAML types. It is the latest then, see ``latest``, also where
+        the clock was set back since the run before."""
+        write_aside(self.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+        own = self.config_file.stat().st_mtime_ns
+        for other in self.path.parent.glob("*/config.yaml"):
+            with contextlib.suppress(FileNotFoundError):  # one that is just being made
+                if other != self.config_file:
+                    own = max(own, other.stat().st_mtime_ns + 1)
+        os.utime(self.config_file, ns=(own, own))
 
     def append_record(self, record: Record) -> None:
         """Add a candidate that has ended; on disk when this returns."""

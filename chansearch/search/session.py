@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import statistics
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from chansearch.cluster import check_recorded, connected
-from chansearch.config import UNGUIDED_SAMPLERS, SearchConfig, compose, from_plain
-from chansearch.errors import Interrupted, UserError
-from chansearch.files import check_disk, time_stamp
+from chansearch.config import UNGUIDED_SAMPLERS, SearchConfig, compose, from_plain, with_settings
+from chansearch.errors import Interrupted
+from chansearch.files import Existing, check_disk, time_stamp, unused, why_not_written
 from chansearch.probe import Probes
-from chansearch.search.candidate import Candidate, CurvePoint, Outcome, Record
+from chansearch.search.candidate import Candidate, CurvePoint, Outcome, Record, State, last_trainings
+from chansearch.search.changes import Change, changes, check_changes, describe_changes
 from chansearch.search.contenders import FIRST_SEED, Further, joined, left
 from chansearch.search.estimate import AUTO, Work, describe, describe_limit, trial_limit
 from chansearch.search.latency import LatencyBound
-from chansearch.search.plan import Plan, make_plan
+from chansearch.search.plan import Plan, first_proposals, make_plan
 from chansearch.search.prescreen import Prescreen
 from chansearch.search.probe import session_time
 from chansearch.search.propose import Proposal, Proposer, SpaceExhausted, check_reachable
-from chansearch.search.rundir import RunDirectory
+from chansearch.search.restore import open_study, restore
+from chansearch.search.rundir import RESUME, RunDirectory
 from chansearch.search.sessions import SessionLog
 from chansearch.search.spent import SessionTime
+from chansearch.search.study import StudyFile
 from chansearch.space import format_channels, line_r2
 
-# Configurations measured before a search under a bound on the latency starts, until one of them is fast enough.
-_TRIES = 16
+# Candidates that the estimate and the memory a trial takes are made of.
+_TYPICAL_OF = 10
 
 
 def check(config: SearchConfig) -> Plan:
@@ -48,67 +53,156 @@ def check(config: SearchConfig) -> Plan:
 def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
     """Search as a checked plan says and give the run directory; None after a dry run, which trains and writes nothing.
 
-    Raises ``UserError`` before any worker starts, and ``Interrupted`` on Ctrl-C.
+    The run directory is there before Ray starts, so that of two searches under one name the second is refused before
+    it takes its seconds, and is gone again where no search came of it. Raises ``UserError`` before any worker starts,
+    and ``Interrupted`` on Ctrl-C.
     """
-    from chansearch.provenance import provenance
-
     config = plan.config
-    path = Path(config.results) / (config.name or _default_name(config))
     if dry_run:
         with _bounded(plan) as bound:
             _rehearse(plan, bound)
         return None
-    RunDirectory(path).refuse_existing()
+    if config.name is not None:
+        RunDirectory(Path(config.results) / config.name).refuse_existing()
     check_disk(Path(config.results))
-    with _bounded(plan) as bound:
+    with _bounded(plan) as bound, ExitStack() as undo:
         dataset = _load(plan)
         _announce_prescreen(plan)
         began = time.monotonic()
-        with connected_for(plan, dataset) as cluster:
-            with Probes(cluster, config.train) as probes:
-                limit = _print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
-                session = session_time(probes)
-            facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
-            run = RunDirectory.create(path, dataclasses.asdict(config) | {"provenance": facts})
-            print(f"run: {run.path}", flush=True)
-            with run.locked():
-                _Session(plan, run, dataset, bound=bound).run(cluster, session, began, limit)
+        run = _create(plan, dataset)
+        undo.callback(shutil.rmtree, run.path, ignore_errors=True)
+        with run.locked():
+            director = _Session(plan, run, dataset, bound=bound)
+            with connected_for(plan, dataset) as cluster:
+                with Probes(cluster, config.train) as probes:
+                    limit = _print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
+                    session = session_time(probes)
+                print(f"run: {run.path}", flush=True)
+                undo.pop_all()  # it is a run from now on, whatever happens
+                director.run(cluster, session, began, limit)
     return run
 
 
-def resume(run: RunDirectory) -> RunDirectory:
+def _create(plan: Plan, dataset) -> RunDirectory:
+    """The run directory of a new search; one without a name of its own gets a name that nobody has."""
+    from chansearch.provenance import provenance
+
+    config = plan.config
+    facts = provenance(data_fingerprint=dataset.fingerprint, classes=len(dataset.classes))
+    held = dataclasses.asdict(config) | {"provenance": facts}
+    if config.name is not None:
+        return RunDirectory.create(Path(config.results) / config.name, held)
+    while True:
+        try:
+            return RunDirectory.create(unused(Path(config.results) / _default_name(config)), held)
+        except Existing:
+            continue  # another search was quicker
+
+
+def resume(
+    run: RunDirectory, settings: Sequence[str] = (), *, force: bool = False, retry_failed: bool = False
+) -> RunDirectory:
     """Go on with a run that was cut off: what has ended is kept, what was in flight starts again.
 
-    Raises ``UserError`` where the run cannot be read or its data has changed, ``Interrupted`` on Ctrl-C.
-    """
-    from chansearch.provenance import record_resume
+    ``settings`` (``search.candidates=300``) and edits of ``config.yaml`` change what may change, with ``force`` also
+    what the accuracies mean; ``config.yaml`` then says from which candidate on. ``retry_failed``: candidates that
+    failed are trained again.
 
-    held = run.config()
-    config = from_plain(held, str(run.config_file))
-    check_recorded(config.cluster, str(run.config_file))
-    records = run.records()
-    candidates_left = config.search.candidates - len(records)
-    further = _further_left(config, records)
-    if candidates_left <= 0 and not further:
-        print(f"run: {run.path} is complete: {len(records)} of {config.search.candidates} candidates")
+    Raises ``UserError`` where the run cannot be read, its data has changed or a change is refused, all before any
+    worker starts, and ``Interrupted`` on Ctrl-C.
+    """
+    source = str(run.config_file)
+    typed = [setting.partition("=")[0] for setting in settings]
+    check_recorded(from_plain(run.config(), source).cluster, source, typed)
+    if not settings and _is_complete(run, retry_failed):
         return run
-    with run.locked():
+    with run.locked(), ExitStack() as stack:
+        held = with_settings(run.config(), settings)
+        config = from_plain(held, source)
         plan = check(config)
         check_disk(run.path)
+        records = run.records()  # read under the lock: the search that held it may have gone on until now
+        with recorded(run):
+            study = open_study(run, plan, records)
+        changed = _changes(run, study, plan, len(records), force=force)
+        if _is_complete(run, retry_failed, config):
+            return run
         dataset = load_same(plan, held)
         began = time.monotonic()
-        with _bounded(plan, run) as bound, connected_for(plan, dataset) as cluster:
-            to_go = f"{candidates_left} to go"
-            if candidates_left <= 0:
-                to_go = f"{len(further)} further seeds of contenders to go"
-            print(f"run: {run.path}: {len(records)} candidates kept, {to_go}", flush=True)
-            record_resume(run.path)
-            director = _Session(plan, run, dataset, records, bound)
-            with Probes(cluster, config.train) as probes:
-                limit = measured_limit(plan, probes, dataset)
-                session = session_time(probes)
+        bound = stack.enter_context(_bounded(plan, run))
+        with recorded(run):
+            restore(study, plan, records, bound)
+        if retry_failed:
+            records = [record for record in records if record.outcome.state is not State.FAILED]
+        director = _Session(plan, run, dataset, records, bound, study)
+        cluster = stack.enter_context(connected_for(plan, dataset))
+        with Probes(cluster, config.train) as probes:
+            limit = measured_limit(plan, probes, dataset)
+            session = session_time(probes)
+        print(f"run: {run.path}: {len(records)} candidates kept, {director.to_go()}", flush=True)
+        if changed:
+            print(f"run: {describe_changes(changed, len(records), director.waiting)}", flush=True)
+        _note(run, study, held, config, changed, records)
+        try:
             director.run(cluster, session, began, limit)
+        except Interrupted as stopped:
+            raise Interrupted(f"{stopped.command}{' --retry-failed' if retry_failed else ''}") from None
     return run
+
+
+def _is_complete(run: RunDirectory, retry_failed: bool, config: SearchConfig | None = None) -> bool:
+    """Whether nothing is left to do, and then says so; ``config``: the run's own, or as it is to be from now on."""
+    config = config or from_plain(run.config(), str(run.config_file))
+    records = run.records()
+    failed = sum(record.outcome.state is State.FAILED for record in records)
+    if len(records) < config.search.candidates or _further_left(config, records) or (failed and retry_failed):
+        return False
+    again = f", {failed} of them failed: `{RESUME} {run.path} --retry-failed` trains those again" if failed else ""
+    print(f"run: {run.path} is complete: {len(records)} of {config.search.candidates} candidates{again}")
+    return True
+
+
+def _changes(run: RunDirectory, study: StudyFile, plan: Plan, ended: int, *, force: bool) -> list[Change]:
+    """What has changed since the run was last searched; raises ``UserError`` for what may not.
+
+    Where the study does not say, of a run of an earlier version or made anew, ``config.yaml`` counts as it is.
+    """
+    before = study.config()
+    earlier = from_plain(run.config() if before is None else before, str(study.path))
+    changed = changes(earlier, plan.config)
+    if changed:
+        check_changes(changed, make_plan(earlier, plan.skeleton.classes).problem, plan.problem, ended, force=force)
+    return changed
+
+
+def _note(
+    run: RunDirectory,
+    study: StudyFile,
+    held: dict,
+    config: SearchConfig,
+    changed: Sequence[Change],
+    records: Sequence[Record],
+) -> None:
+    """Write into ``config.yaml`` that the run was gone on with, by which versions, and what has changed from where."""
+    from chansearch.provenance import resumed
+
+    ended = {record.candidate.number for record in records}
+    first = next(number for number in range(len(ended) + 1) if number not in ended)
+    facts: dict[str, object] = {"first_candidate": first}
+    if changed:
+        facts["changed"] = {change.key: [change.before, change.after] for change in changed}
+    with recorded(run):
+        run.write_config(resumed(held, **facts))
+        study.keep_config(dataclasses.asdict(config))
+
+
+@contextmanager
+def recorded(run: RunDirectory) -> Iterator[None]:
+    """Around what writes the record; raises ``UserError``, which says how to go on, where the disk does not take it."""
+    try:
+        yield
+    except OSError as error:
+        raise why_not_written(error, run.path, RESUME) from error
 
 
 def _further_left(config: SearchConfig, records: Sequence[Record]) -> list[Further]:
@@ -129,9 +223,10 @@ class _Session:
         dataset,
         records: Sequence[Record] = (),
         bound: LatencyBound | None = None,
+        study: StudyFile | None = None,
     ) -> None:
+        """``study``: the run's, where it is open already."""
         from chansearch.search.progress import Progress
-        from chansearch.search.study import StudyFile
         from chansearch.search.tensorboard import CurveWriter
 
         config = plan.config
@@ -139,11 +234,14 @@ class _Session:
         self._seeds = (FIRST_SEED,) if config.scheduler.name == "contenders" else tuple(range(config.train.seeds))
         self._further: list[Further] | None = None  # of the second stage; None before it
         self._exhausted = False
-        self._study = StudyFile(run.study_file, plan.problem)
-        self._study.finish(records)
+        with recorded(run):
+            self._study = study or StudyFile(run.study_file, plan.problem)
+            if self._study.config() is None:
+                self._study.keep_config(dataclasses.asdict(config))
+            self._study.finish(records)
+            if bound is not None:
+                bound.keep_in(run)
         known = self._study.proposals()
-        if bound is not None:
-            bound.keep_in(run)
         sampler = config.sampler
         prescreen = Prescreen.of(sampler, plan.skeleton)
         self._proposer = Proposer(
@@ -155,6 +253,8 @@ class _Session:
         self._pending = [proposal for proposal in known if proposal.candidate.number not in ended]
         self._in_flight: dict[int, Proposal] = {}
         self._curves = CurveWriter(run.tensorboard)
+        self._log = SessionLog(run)
+        self._unwritten: set[str] = set()
         self._progress = Progress(
             config.search.candidates,
             config.train.epochs,
@@ -163,17 +263,30 @@ class _Session:
         )
         self._progress.restore(records)
 
+    @property
+    def waiting(self) -> int:
+        """Candidates that were proposed in an earlier session and have not ended."""
+        return len(self._pending)
+
+    def to_go(self) -> str:
+        """What is left to do, in words."""
+        candidates = self._plan.config.search.candidates - len(self._records)
+        if candidates > 0:
+            return f"{candidates} to go"
+        return f"{len(_further_left(self._plan.config, self._records))} further seeds of contenders to go"
+
     def run(self, cluster, session: SessionTime, began: float, limit: float | None) -> None:
         """``began``: when the session did, on ``time.monotonic``'s clock. ``limit``: seconds of a trial."""
         from chansearch.search.runner import ResumableASHA, make_scheduler, run_jobs
+        from chansearch.search.tensorboard import quiet_threads
 
         config = self._plan.config
-        self._log = SessionLog(self._run, session, began)
+        self._log.begin(session, began)
         scheduler = make_scheduler(config.scheduler, config.train.epochs)
         if isinstance(scheduler, ResumableASHA):
             self._remind(scheduler)
         try:
-            with self._progress:
+            with quiet_threads(), self._progress:
                 run_jobs(
                     self,
                     cluster,
@@ -186,32 +299,42 @@ class _Session:
                     record_rank=config.search.record_rank,
                 )
         except KeyboardInterrupt:
-            raise Interrupted(f"chansearch resume {self._run.path}") from None
+            raise Interrupted(f"{RESUME} {self._run.path}") from None
         finally:
-            self._curves.close()
+            self._beside("TensorBoard", self._curves.close)
+
+    def _beside(self, what: str, write: Callable[[], None]) -> None:
+        """Write what is not the record: where that fails, the search goes on, and says so once."""
+        try:
+            write()
+        except OSError as error:
+            if what not in self._unwritten:
+                self._progress.console.print(
+                    f"{what}: cannot be written ({error.strerror or error}); the search goes on without", markup=False
+                )
+            self._unwritten.add(what)
 
     def _remind(self, scheduler) -> None:
         """Rungs judge by all candidates of the run, those of earlier sessions too."""
-        means: dict[int, dict[int, list[float]]] = {}
-        ended = {record.candidate.number for record in self._records}
-        latest = {
-            (p.candidate, p.seed, p.epoch): p.val_top1
-            for p in self._run.curves()
-            if p.candidate in ended and p.seed in self._seeds
-        }
-        for (number, _, epoch), top1 in latest.items():
-            means.setdefault(number, {}).setdefault(epoch, []).append(top1)
-        for number, by_epoch in means.items():
-            scheduler.remember(str(number), {epoch: sum(tops) / len(tops) for epoch, tops in by_epoch.items()})
+        trainings = last_trainings(self._run.curves())
+        for record in self._records:
+            number, means = record.candidate.number, {}
+            by_seed = [epochs for seed, epochs in trainings.get(number, {}).items() if seed in self._seeds]
+            for epoch in sorted({epoch for epochs in by_seed for epoch in epochs}):
+                means[epoch] = statistics.fmean(epochs[epoch].val_top1 for epochs in by_seed if epoch in epochs)
+            scheduler.remember(str(number), means)
 
     def next_job(self):
         from chansearch.search.runner import Job
 
+        if not self._wants_candidates():
+            return self._next_further()
         if self._pending:
             proposal = self._pending.pop(0)
-        elif self._wants_candidates():
+        else:
             try:
-                proposal = self._proposer.propose()
+                with recorded(self._run):  # latencies.csv
+                    proposal = self._proposer.propose()
             except SpaceExhausted:
                 self._progress.console.print(
                     f"space: no candidate is left after {len(self._records) + len(self._in_flight)}; "
@@ -221,9 +344,9 @@ class _Session:
                 )
                 self._exhausted = True
                 return self._next_further()
-            self._study.add(proposal)
-        else:
-            return self._next_further()
+        if not self._study.is_running(proposal.candidate.number):  # new, or failed and tried again
+            with recorded(self._run):
+                self._study.add(proposal)
         candidate = proposal.candidate
         self._in_flight[candidate.number] = proposal
         self._progress.proposed(candidate)
@@ -250,8 +373,9 @@ class _Session:
         return Job(candidate.number, candidate.channels, (further.seed,), further=True)
 
     def on_epoch(self, job, epoch: int, points: Sequence[CurvePoint]) -> None:
-        self._run.append_curve(points)
-        self._curves.epoch(job.label, epoch, points, summary=not job.further)
+        with recorded(self._run):
+            self._run.append_curve(points)
+        self._beside("TensorBoard", lambda: self._curves.epoch(job.label, epoch, points, summary=not job.further))
         self._progress.epoch(job.number, epoch, points)
 
     def on_end(self, job, outcome: Outcome) -> None:
@@ -259,22 +383,24 @@ class _Session:
             self._on_further_end(job, outcome)
             return
         record = Record(self._in_flight.pop(job.number).candidate, outcome)
-        self._run.append_record(record)  # the record first: what it holds is never trained again
-        self._log.candidate_ended()
+        with recorded(self._run):
+            self._run.append_record(record)  # the record first: what it holds is never trained again
+            self._study.finish([record])
         self._records.append(record)
-        self._study.finish([record])
         self._proposer.tell(record)
-        self._curves.end(job.label, record)
+        self._beside("sessions.csv", self._log.candidate_ended)
+        self._beside("TensorBoard", lambda: self._curves.end(job.label, record))
         self._progress.ended(record)
 
     def _on_further_end(self, job, outcome: Outcome) -> None:
         """A contender's row is written anew. The study keeps what the first seed gave: the sampler is done."""
         place = next(i for i, record in enumerate(self._records) if record.candidate.number == job.number)
         record = joined(self._records[place], outcome)
-        self._run.append_record(record)
-        self._log.candidate_ended()
+        with recorded(self._run):
+            self._run.append_record(record)
         self._records[place] = record
-        self._curves.end(job.label, record)
+        self._beside("sessions.csv", self._log.candidate_ended)
+        self._beside("TensorBoard", lambda: self._curves.end(job.label, record))
         self._progress.further_ended(record, outcome)
 
 
@@ -283,7 +409,7 @@ def connected_for(plan: Plan, dataset=None) -> Iterator:
     """The cluster of a plan; ``dataset`` is what will be trained on, None for a rehearsal without images."""
     from chansearch.train.estimate import trial_bytes
 
-    widest = max(proposal.candidate.activations for proposal in _first_proposals(plan, 10))
+    widest = max(proposal.candidate.activations for proposal in plan.first[:_TYPICAL_OF])
     needed = trial_bytes(widest, plan.config.train.batch_size)
     with connected(plan.config.cluster, needed, 0 if dataset is None else dataset.nbytes) as cluster:
         yield cluster
@@ -299,7 +425,7 @@ def _bounded(plan: Plan, run: RunDirectory | None = None) -> Iterator[LatencyBou
     if plan.limit is None:
         yield None
         return
-    first = [proposal.candidate.channels for proposal in _first_proposals(plan, _TRIES)]
+    first = [proposal.candidate.channels for proposal in plan.first]
     known = run.latencies() if run is not None else ()
     with LatencyBound(plan.limit, plan.skeleton, first[0], known) as bound:
         reference = bound.measure_reference()
@@ -337,7 +463,7 @@ def _rehearse(plan: Plan, bound: LatencyBound | None) -> None:
 
     config = plan.config
     _announce_prescreen(plan)
-    proposals = _first_proposals(plan, 10, bound, Prescreen.of(config.sampler, plan.skeleton))
+    proposals = first_proposals(plan, 10, bound, Prescreen.of(config.sampler, plan.skeleton))
     print(f"the first {len(proposals)} candidates ({config.sampler.name} starts from unguided ones):")
     for proposal in proposals:
         candidate = proposal.candidate
@@ -348,31 +474,6 @@ def _rehearse(plan: Plan, bound: LatencyBound | None) -> None:
         )
     with connected_for(plan) as cluster, Probes(cluster, config.train) as probes:
         _print_estimate(plan, cluster, probes, *expected_images(config.data))
-
-
-def _first_proposals(
-    plan: Plan, count: int, bound: LatencyBound | None = None, prescreen: Prescreen | None = None
-) -> list[Proposal]:
-    """Fewer where the space has fewer. Raises ``UserError`` for none: rejecting may miss a band that solving meets.
-
-    Without ``bound`` whatever their latency, without ``prescreen`` whatever their score: what a training takes, those
-    that are dropped tell as well.
-    """
-    name, seed = plan.config.sampler.name, plan.config.search.seed
-    unguided = name if name in UNGUIDED_SAMPLERS else "random"
-    proposer = Proposer(plan.problem, unguided, seed, startup=count, bound=bound, prescreen=prescreen)
-    proposals = []
-    for _ in range(count):
-        try:
-            proposals.append(proposer.propose())
-        except SpaceExhausted:
-            break
-    if not proposals:
-        raise UserError(
-            f"search.method: {plan.problem.method!r} met {plan.problem.budget.describe()} in no draw; "
-            "allowed: solve, or a wider tolerance"
-        )
-    return proposals
 
 
 def _announce_prescreen(plan: Plan) -> None:
@@ -388,12 +489,12 @@ def _announce_prescreen(plan: Plan) -> None:
 
 
 def _first_by_macs(plan: Plan) -> list[Candidate]:
-    """The first ten candidates, lightest first."""
-    return sorted((p.candidate for p in _first_proposals(plan, 10)), key=lambda candidate: candidate.macs)
+    """The first candidates, lightest first."""
+    return sorted((p.candidate for p in plan.first[:_TYPICAL_OF]), key=lambda candidate: candidate.macs)
 
 
 def _typical(plan: Plan) -> tuple[int, ...]:
-    """Channels of the candidate in the middle, by MACs, of the first ten."""
+    """Channels of the candidate in the middle, by MACs, of the first."""
     first = _first_by_macs(plan)
     return first[len(first) // 2].channels
 

@@ -12,11 +12,14 @@ from chansearch.search.spent import SessionTime
 class SessionLog:
     """The sessions of a run, the present one last."""
 
-    def __init__(self, run: RunDirectory, session: SessionTime, began: float) -> None:
-        """``began``: when the present session did, on ``time.monotonic``'s clock; its start is over now."""
-        self._run, self._began = run, began
-        self._session = dataclasses.replace(session, start_seconds=self._elapsed())
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run
         self._earlier = run.sessions()
+
+    def begin(self, session: SessionTime, began: float) -> None:
+        """The start is over. ``began``: when the session did, on ``time.monotonic``'s clock, which nobody sets back."""
+        self._began = began
+        self._session = dataclasses.replace(session, start_seconds=self._elapsed())
 
     def candidate_ended(self) -> None:
         """Write how long the session has lasted: after each candidate, for one that is killed says no last word."""

@@ -1,7 +1,12 @@
 """The run's Optuna study, ``study.db``: every candidate proposed, with the sampler's numbers and what became of it.
 
 It is what a resumed search takes its proposals from, and what optuna-dashboard opens. A candidate that is being
-trained is a running trial; ``candidates.csv`` has the last word on those that have ended.
+trained is a running trial; ``candidates.csv`` has the last word on those that have ended. A candidate that is trained
+again after it had failed has a second trial. The study also keeps the configuration that the run was last searched
+under, where a change to ``config.yaml`` is noticed.
+
+What SQLite says of a disk, a lock or a damaged file is raised in this package's terms: ``OSError`` with the file's
+name where it cannot be written, else ``UserError``.
 """
 
 from __future__ import annotations
@@ -9,7 +14,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Iterable
+import errno
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,33 +32,44 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
+# Seconds that a write waits for another program, optuna-dashboard for one, to be done with the file.
+_PATIENCE = 30
+_CONFIG = "config"  # an attribute of the study
+
+_AS_ERRNO = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+}
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+class NoStudy(UserError):
+    """The file is no Optuna study, or a damaged one."""
+
+
 class StudyFile:
     """``study.db`` of one run, opened for reading and writing."""
 
     def __init__(self, path: Path, problem: Problem) -> None:
-        """Opens the study, or makes it; raises ``UserError`` when the file is no Optuna study."""
-        import sqlite3
-
+        """Opens the study, or makes it; raises ``NoStudy`` when the file is no Optuna study."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.path = path
         self._distributions = distributions(problem)
-        try:
+        with self._in_our_terms(opening=True):
             # Written through the storage itself: a study reads what it does not need before it adds or tells a trial.
             # Opened by its path: in an address of a database a run's name with ?, # or % would be that of another file.
-            self._storage = optuna.storages.RDBStorage(
-                "sqlite:///study.db", engine_kwargs={"creator": lambda: sqlite3.connect(path, check_same_thread=False)}
-            )
+            self._storage = optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs={"creator": self._connect})
             # The file has one study; a run directory that was renamed since is no new one.
             names = optuna.get_all_study_names(self._storage) or [path.resolve().parent.name]
             optuna.create_study(storage=self._storage, study_name=names[0], direction="maximize", load_if_exists=True)
             self._study = self._storage.get_study_id_from_name(names[0])
             held = self._read()
-        except Exception as error:  # SQLAlchemy and Alembic raise nearly any type on a damaged file
-            raise UserError(f"run: {path} is no Optuna study: {_first_line(error)}") from None
         for trial in held:
             _to_proposal(trial)  # of a file from anywhere: refused now rather than in mid-search
-        self._known = {trial.user_attrs["candidate"] for trial in held}
         # Ids of the trials that have not ended, by candidate.
         self._running = {
             trial.user_attrs["candidate"]: self._storage.get_trial_id_from_study_id_trial_number(
@@ -60,52 +79,108 @@ class StudyFile:
             if not trial.state.is_finished()
         }
 
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=_PATIENCE, check_same_thread=False)
+
+    @contextlib.contextmanager
+    def _in_our_terms(self, *, opening: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # SQLAlchemy and Alembic raise nearly any type on a damaged file
+            code = _sqlite_code(error)
+            if code in _BUSY:
+                raise UserError(
+                    f"run: {self.path} is locked by another program (optuna-dashboard, perhaps); stop it and go on"
+                ) from None
+            if code in _AS_ERRNO:
+                number = _AS_ERRNO[code]
+                raise OSError(number, os.strerror(number), str(self.path)) from None
+            if opening or isinstance(error, _database_errors()):
+                raise NoStudy(f"run: {self.path} is no Optuna study: {_first_line(error)}") from None
+            raise
+
     def _read(self) -> list[FrozenTrial]:
         held = self._storage.get_all_trials(self._study, deepcopy=False)
         return [trial for trial in held if "candidate" in trial.user_attrs]
 
     def proposals(self) -> list[Proposal]:
         """All candidates ever proposed, by number."""
-        found = [_to_proposal(trial) for trial in self._read()]
-        return sorted(found, key=lambda proposal: proposal.candidate.number)
+        with self._in_our_terms():
+            held = self._read()
+        found = {proposal.candidate.number: proposal for proposal in map(_to_proposal, held)}
+        return [found[number] for number in sorted(found)]
+
+    def is_running(self, number: int) -> bool:
+        """Whether the candidate has a trial that has not ended."""
+        return number in self._running
+
+    def config(self) -> dict | None:
+        """What ``keep_config`` was told last; None in a run of an earlier version."""
+        with self._in_our_terms():
+            held = self._storage.get_study_user_attrs(self._study).get(_CONFIG)
+        return held if isinstance(held, dict) else None
+
+    def keep_config(self, config: dict) -> None:
+        """The configuration, in plain types, that the run is searched under from now on."""
+        with self._in_our_terms():
+            self._storage.set_study_user_attr(self._study, _CONFIG, config)
 
     def add(self, proposal: Proposal) -> None:
-        """A candidate was proposed; on disk when this returns."""
+        """A candidate was proposed, or is trained again; on disk when this returns."""
         from optuna.trial import TrialState, create_trial
 
         trial = create_trial(
             state=TrialState.RUNNING,
             params=proposal.values,
-            distributions=self._distributions,
+            distributions=self._distributions if proposal.values else {},
             user_attrs=_to_attributes(proposal.candidate),
         )
         trial.datetime_start = datetime.datetime.now()
-        number = proposal.candidate.number
-        self._running[number] = self._storage.create_new_trial(self._study, template_trial=trial)
-        self._known.add(number)
+        with self._in_our_terms():
+            created = self._storage.create_new_trial(self._study, template_trial=trial)
+        self._running[proposal.candidate.number] = created
 
     def finish(self, records: Iterable[Record]) -> None:
-        """Candidates have ended; those that were known to have ended already stay as they are.
-
-        Raises ``UserError`` for one that the study does not know: it is not that run's.
-        """
+        """Candidates have ended; those that were known to have ended already stay as they are."""
         from optuna.trial import TrialState
 
         for record in records:
-            number, state = record.candidate.number, record.outcome.state
-            if number not in self._known:
-                raise UserError(f"run: study.db lacks candidate {number}, which candidates.csv has")
-            trial = self._running.pop(number, None)
+            trial = self._running.get(record.candidate.number)
             if trial is None:
                 continue
             told, values = TrialState.FAIL, None
             if record.is_ranked:
                 told, values = TrialState.COMPLETE, [record.val_top1_mean]
-            elif state is State.STOPPED_AT_RUNG:
+            elif record.outcome.state is State.STOPPED_AT_RUNG:
                 told = TrialState.PRUNED
             # Raised where someone has ended the trial in optuna-dashboard: the record is candidates.csv.
-            with contextlib.suppress(RuntimeError):
+            with self._in_our_terms(), contextlib.suppress(_ended_already()):
                 self._storage.set_trial_state_values(trial, told, values)
+            del self._running[record.candidate.number]
+
+
+def _ended_already() -> type[Exception]:
+    from optuna.exceptions import UpdateFinishedTrialError
+
+    return UpdateFinishedTrialError
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return StorageInternalError, SQLAlchemyError
+
+
+def _sqlite_code(error: BaseException | None) -> int | None:
+    """SQLite's primary code of what lies behind an error of Optuna's or SQLAlchemy's."""
+    while error is not None:
+        own = getattr(error, "orig", error)
+        if isinstance(own, sqlite3.Error):
+            code = getattr(own, "sqlite_errorcode", None)
+            return None if code is None else code & 0xFF
+        error = error.__cause__
+    return None
 
 
 def _to_attributes(candidate: Candidate) -> dict:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +17,28 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
+@contextmanager
+def quiet_threads() -> Iterator[None]:
+    """TensorBoard's own threads, which find out that a disk is full, raise it in the caller; they print no traceback
+    besides."""
+    hook = threading.excepthook
+
+    def but_for_tensorboard(failure) -> None:
+        if not type(failure.thread).__module__.startswith("tensorboard."):
+            hook(failure)
+
+    threading.excepthook = but_for_tensorboard
+    try:
+        yield
+    finally:
+        threading.excepthook = hook
+
+
 class CurveWriter:
-    """Writes ``tb/<candidate>/`` from the driver, so that workers need no common disk."""
+    """Writes ``tb/<candidate>/`` from the driver, so that workers need no common disk.
+
+    Raises ``OSError`` where the disk does not take it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -70,6 +92,5 @@ class CurveWriter:
         writer.close()
 
     def close(self) -> None:
-        for writer in self._open.values():
-            writer.close()
-        self._open.clear()
+        while self._open:
+            self._open.popitem()[1].close()

@@ -1,8 +1,7 @@
 """What a study leaves: a folder with its data, its figure and its findings, every file name here alone.
 
-``config.yaml`` (what was asked, with versions and machine), ``data.csv``, ``figure.png`` and ``figure.svg``,
-``findings.md``; in a study that trains also ``trainings.csv``, which a resume reads, and
-``resumes.yaml``, versions and machine of each resume.
+``config.yaml`` (what was asked, with versions and machine, at the start and at each resume), ``data.csv``,
+``figure.png`` and ``figure.svg``, ``findings.md``; in a study that trains also ``trainings.csv``, which a resume reads.
 """
 
 from __future__ import annotations

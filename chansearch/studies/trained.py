@@ -93,7 +93,7 @@ def start(plan: Plan, output: str | None) -> None:
     """Train all networks and write the study. Raises ``UserError`` before anything is written, ``Interrupted`` on
     Ctrl-C."""
     folder = open_folder(plan.study.name, output)
-    check_disk(folder)
+    check_disk(folder, "--output")
     dataset = _load(plan)
     print(_describe_networks(plan), flush=True)
     with _workers(plan, dataset) as cluster:
@@ -129,7 +129,7 @@ def resume(study: TrainedStudy, path: str) -> None:
             check_fingerprint(dataset, held)
             print(f"study: {folder}: {len(ended)} trainings kept, {len(left)} to go", flush=True)
             with _workers(plan, dataset) as cluster:
-                record_resume(folder)
+                record_resume(Path(source))
                 _train(plan, folder, dataset, cluster, left)
         _conclude(plan, folder)
 

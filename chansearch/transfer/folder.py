@@ -1,10 +1,9 @@
 """A training's folder: every file name, written, read and resumed here alone.
 
-``config.yaml`` (what was asked, with versions, seed and machine), ``epochs.csv`` (a row an epoch), ``log.txt`` (what
-was printed), ``checkpoints/`` (``start.pt``: the network at the start; ``last.pt``: all that is needed to go on),
-``model.pt`` (the network to use, see ``chansearch.nets.checkpoint``), ``tb/`` (TensorBoard),
-``resumes.yaml`` (versions and machine of each resume). With several nodes it lies
-on a disk that all of them share.
+``config.yaml`` (what was asked, with versions, seed and machine, at the start and at each resume), ``epochs.csv`` (a
+row an epoch), ``log.txt`` (what was printed), ``checkpoints/`` (``start.pt``: the network at the start; ``last.pt``:
+all that is needed to go on), ``model.pt`` (the network to use, see ``chansearch.nets.checkpoint``), ``tb/``
+(TensorBoard). With several nodes it lies on a disk that all of them share.
 
 Whole files are written aside and renamed. All that is read is plain data: tensors, numbers and text.
 """

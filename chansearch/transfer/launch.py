@@ -100,7 +100,7 @@ def resume(folder: TrainingFolder) -> None:
     with folder.locked(), ray_session(config.cluster) as session:
         crew = _cluster_crew(config)
         batches = make_batches(config, len(train), crew)
-        record_resume(folder.path)
+        record_resume(folder.config_file)
         _train(Job(config, train, val, batches, crew, folder), session.dashboard)
 
 

@@ -14,7 +14,6 @@ from chansearch.search.candidate import CurvePoint, Outcome, Record, State, rank
 from chansearch.search.contenders import contenders, joined, left, on_first_seed
 from chansearch.search.plan import make_plan
 from chansearch.search.rundir import RunDirectory
-from chansearch.search.sessions import SessionLog
 from chansearch.search.spent import SessionTime, Spent
 from tests.search.problems import first, problem
 
@@ -175,7 +174,7 @@ def begin(plan, path) -> RunDirectory:
 def play(plan, run: RunDirectory, ends: int | None = None) -> Table:
     """One session of the run, the second of which knows of the first what the run directory says."""
     director = session._Session(plan, run, dataset=None, records=run.records())
-    director._log = SessionLog(run, SESSION, began=time.monotonic())
+    director._log.begin(SESSION, time.monotonic())
     table = Table(director)
     table.play(ends)
     return table

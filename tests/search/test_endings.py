@@ -8,7 +8,6 @@ from chansearch.cli import main
 from chansearch.search import propose, session
 from chansearch.search.candidate import State
 from chansearch.search.plan import make_plan
-from chansearch.search.rundir import RunDirectory
 from chansearch.search.runner import ResumableASHA, make_scheduler
 from tests.search.live import search
 
@@ -162,17 +161,3 @@ class TestStoppingEarly:
         assert "val top-1" not in short.printed
         for record in short.run.records():
             assert record.outcome.val_top1 == record.outcome.test_top1
-
-
-def test_nothing_is_begun_where_a_run_cannot_be_read(tmp_path):
-    """A study that is none: found before Ray starts."""
-    from chansearch.errors import UserError
-    from tests.export.runs import make_run
-
-    run = make_run(
-        tmp_path / "run", "c1", [((34, 34, 45, 55, 66), 60.0)], "data=digits", "constraint.skeleton.in_channels=1"
-    )
-    plan = make_plan(session.from_plain(run.config(), "config.yaml"), classes=10)
-    run.study_file.write_bytes(b"no database")
-    with pytest.raises(UserError, match=r"study\.db is no Optuna study"):
-        session._Session(plan, RunDirectory(run.path), dataset=None, records=run.records())

@@ -34,6 +34,7 @@ class TestWhatARunAsksFor:
         monkeypatch.delenv("RAY_ADDRESS", raising=False)
         with pytest.raises(UserError, match=r"^config\.yaml: cluster\.address: .* another machine.*set RAY_ADDRESS="):
             check_recorded(RayConfig(address=address), "config.yaml")
+        check_recorded(RayConfig(address=address), "config.yaml", ["cluster.address"])
         monkeypatch.setenv("RAY_ADDRESS", address)
         check_recorded(RayConfig(address=address), "config.yaml")
 

@@ -31,30 +31,36 @@ def lasted(session: SessionTime, start: float, wall: float) -> SessionTime:
     return dataclasses.replace(session, start_seconds=start, wall_seconds=wall)
 
 
+def begun(run: RunDirectory, session: SessionTime, began: float) -> SessionLog:
+    log = SessionLog(run)
+    log.begin(session, began)
+    return log
+
+
 def test_a_run_without_a_candidate_has_none(run):
     assert run.sessions() == []
 
 
 def test_a_session_lasts_to_its_last_candidate(run, clock):
-    log = SessionLog(run, FIRST, began=990.0)
+    log = begun(run, FIRST, 990.0)
     for clock.now in (1010.0, 1030.5):
         log.candidate_ended()
         assert run.sessions() == [lasted(FIRST, 10.0, clock.now - 990.0)]
 
 
 def test_a_resume_adds_its_own_time_and_not_the_night_between(run, clock):
-    first = SessionLog(run, FIRST, began=990.0)
+    first = begun(run, FIRST, 990.0)
     clock.now = 1002.0
     first.candidate_ended()
     clock.now = 90_003.0
-    resumed = SessionLog(run, SECOND, began=90_000.0)
+    resumed = begun(run, SECOND, 90_000.0)
     clock.now = 90_007.25
     resumed.candidate_ended()
     assert run.sessions() == [lasted(FIRST, 10.0, 12.0), lasted(SECOND, 3.0, 7.25)]
 
 
 def test_a_session_in_which_no_candidate_ended_leaves_nothing(run, clock):
-    SessionLog(run, FIRST, began=990.0)
+    begun(run, FIRST, 990.0)
     assert run.sessions() == []
 
 

@@ -9,7 +9,6 @@ from optuna.trial import TrialState
 from chansearch.errors import UserError
 from chansearch.search.candidate import Outcome, Record, State
 from chansearch.search.study import StudyFile
-from tests.export.runs import make_run
 from tests.search.problems import failed, first, problem, scored, stopped
 
 PROBLEMS = [
@@ -154,21 +153,6 @@ def test_a_trial_that_someone_else_has_ended_stays_as_it_is(file):
     load(file).tell(0, state=TrialState.FAIL)
     study.finish([scored(proposal, 33.0)])
     assert load(file).get_trials()[0].state is TrialState.FAIL
-
-
-@pytest.mark.parametrize("study", ["junk", "gone"])
-def test_a_resume_without_its_study_is_refused_in_one_line(study, tmp_path):
-    from chansearch.config import from_plain
-    from chansearch.search import session
-    from chansearch.search.plan import make_plan
-
-    run = make_run(tmp_path / "run", "demo", [((8, 8, 8, 16, 16), 60.0)], "data=digits", "search.candidates=3")
-    if study == "junk":
-        run.study_file.write_bytes(b"junk")
-    plan = make_plan(from_plain(run.config(), "config.yaml"), 10)
-    with pytest.raises(UserError, match=r"study\.db") as caught:
-        session._Session(plan, run, dataset=None, records=run.records())
-    assert "\n" not in str(caught.value)
 
 
 def test_an_outcome_without_accuracy_is_no_value(file):
