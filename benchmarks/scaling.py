@@ -31,7 +31,7 @@ PARTS = {
 }
 
 
-def instant(config: dict, *, dataset, skeleton, recipe) -> None:
+def instant(config: dict, *, dataset, skeleton, recipe, record_rank) -> None:
     """In place of ``train_candidate``: the same reports at once, with accuracies that follow from the channels."""
     from ray import tune
 
@@ -135,7 +135,7 @@ def _case(sampler: str, candidates: int, epochs: int) -> dict:
         else:
             with Path(os.devnull).open("w") as nowhere:
                 director._progress.console.file = nowhere
-                director.run(cluster, SessionTime("", cluster.workers, 1, "cpu", "float32", 1.0), wall)
+                director.run(cluster, SessionTime("", cluster.workers, 1, "cpu", "float32", 1.0), wall, None)
         total = time.process_time() - begun
         files = [file for file in run.path.rglob("*") if file.is_file()]
         return {

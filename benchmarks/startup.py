@@ -31,13 +31,13 @@ class Visit:
         return self.ended - self.begun
 
 
-def sleeping(config: dict, *, dataset, skeleton, recipe) -> None:
+def sleeping(config: dict, *, dataset, skeleton, recipe, record_rank) -> None:
     begun = time.time()
     time.sleep(config["seeds"][0])
     _report(begun, time.time())
 
 
-def one_step(config: dict, *, dataset, skeleton, recipe) -> None:
+def one_step(config: dict, *, dataset, skeleton, recipe, record_rank) -> None:
     """Import, build, upload, and an epoch that is one step."""
     begun, cpu = time.time(), time.process_time()
     from chansearch.search.worker import reports

@@ -21,7 +21,8 @@ def confirm(run: RunDirectory, top: int, seeds: int) -> list[tuple[Record, Outco
     search or confirm the run meanwhile. Raises ``UserError`` where fewer than two candidates are finished, the data
     has changed, or the run cannot be written, where the results are to go after hours.
     """
-    from chansearch.search.session import check, connected_for, load_same, measured_limit
+    from chansearch.search.outlook import connected_for, measured_limit
+    from chansearch.search.session import check, load_same
 
     held = run.config()
     config = from_plain(held, str(run.config_file))

@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from chansearch.cluster import check_recorded, connected
-from chansearch.config import UNGUIDED_SAMPLERS, SearchConfig, compose, from_plain, with_settings
+from chansearch.cluster import check_recorded
+from chansearch.config import SearchConfig, from_plain, with_settings
 from chansearch.errors import Interrupted
 from chansearch.files import Existing, check_disk, time_stamp, unused, why_not_written
 from chansearch.probe import Probes
-from chansearch.search.candidate import Candidate, CurvePoint, Outcome, Record, State, last_trainings
+from chansearch.search.candidate import CurvePoint, Outcome, Record, State, last_trainings
 from chansearch.search.changes import Change, changes, check_changes, describe_changes
 from chansearch.search.contenders import FIRST_SEED, Further, joined, left
-from chansearch.search.estimate import AUTO, Work, describe, describe_limit, trial_limit
 from chansearch.search.latency import LatencyBound
-from chansearch.search.plan import Plan, first_proposals, make_plan
+from chansearch.search.outlook import announce_prescreen, connected_for, measured_limit, print_estimate, rehearse
+from chansearch.search.plan import Plan, make_plan
 from chansearch.search.prescreen import Prescreen
 from chansearch.search.probe import session_time
 from chansearch.search.propose import Proposal, Proposer, SpaceExhausted, check_reachable
@@ -29,10 +29,7 @@ from chansearch.search.rundir import RESUME, RunDirectory
 from chansearch.search.sessions import SessionLog
 from chansearch.search.spent import SessionTime
 from chansearch.search.study import StudyFile
-from chansearch.space import format_channels, line_r2
-
-# Candidates that the estimate and the memory a trial takes are made of.
-_TYPICAL_OF = 10
+from chansearch.space import format_channels
 
 
 def check(config: SearchConfig) -> Plan:
@@ -60,14 +57,14 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
     config = plan.config
     if dry_run:
         with _bounded(plan) as bound:
-            _rehearse(plan, bound)
+            rehearse(plan, bound)
         return None
     if config.name is not None:
         RunDirectory(Path(config.results) / config.name).refuse_existing()
     check_disk(Path(config.results))
     with _bounded(plan) as bound, ExitStack() as undo:
         dataset = _load(plan)
-        _announce_prescreen(plan)
+        announce_prescreen(plan)
         began = time.monotonic()
         run = _create(plan, dataset)
         undo.callback(shutil.rmtree, run.path, ignore_errors=True)
@@ -75,7 +72,7 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
             director = _Session(plan, run, dataset, bound=bound)
             with connected_for(plan, dataset) as cluster:
                 with Probes(cluster, config.train) as probes:
-                    limit = _print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
+                    limit = print_estimate(plan, cluster, probes, len(dataset.train.images), len(dataset.val.images))
                     session = session_time(probes)
                 print(f"run: {run.path}", flush=True)
                 undo.pop_all()  # it is a run from now on, whatever happens
@@ -405,17 +402,6 @@ class _Session:
 
 
 @contextmanager
-def connected_for(plan: Plan, dataset=None) -> Iterator:
-    """The cluster of a plan; ``dataset`` is what will be trained on, None for a rehearsal without images."""
-    from chansearch.train.estimate import trial_bytes
-
-    widest = max(proposal.candidate.activations for proposal in plan.first[:_TYPICAL_OF])
-    needed = trial_bytes(widest, plan.config.train.batch_size)
-    with connected(plan.config.cluster, needed, 0 if dataset is None else dataset.nbytes) as cluster:
-        yield cluster
-
-
-@contextmanager
 def _bounded(plan: Plan, run: RunDirectory | None = None) -> Iterator[LatencyBound | None]:
     """The bound on the latency, its reference measured while nothing else runs; None where there is no bound.
 
@@ -455,89 +441,3 @@ def load_same(plan: Plan, held: dict):
 
 def _default_name(config: SearchConfig) -> str:
     return f"{config.constraint.name}-{config.data.name}-{config.fidelity}-{time_stamp()}"
-
-
-def _rehearse(plan: Plan, bound: LatencyBound | None) -> None:
-    """The first ten candidates and the estimate, from random images of the right size."""
-    from chansearch.train.estimate import expected_images
-
-    config = plan.config
-    _announce_prescreen(plan)
-    proposals = first_proposals(plan, 10, bound, Prescreen.of(config.sampler, plan.skeleton))
-    print(f"the first {len(proposals)} candidates ({config.sampler.name} starts from unguided ones):")
-    for proposal in proposals:
-        candidate = proposal.candidate
-        latency = "" if candidate.latency_ms is None else f"{candidate.latency_ms:.3g} ms  "
-        print(
-            f"  {candidate.number}: {format_channels(candidate.channels)}  params {candidate.params:,}  "
-            f"MACs {candidate.macs:,}  {latency}R² of its line {float(line_r2(candidate.channels)):.3f}"
-        )
-    with connected_for(plan) as cluster, Probes(cluster, config.train) as probes:
-        _print_estimate(plan, cluster, probes, *expected_images(config.data))
-
-
-def _announce_prescreen(plan: Plan) -> None:
-    """What it will take, before it takes it."""
-    config = plan.config
-    prescreen = Prescreen.of(config.sampler, plan.skeleton)
-    if prescreen is None:
-        return
-    screened = config.search.candidates
-    if config.sampler.name not in UNGUIDED_SAMPLERS:
-        screened = min(config.sampler.startup, screened)
-    print(prescreen.describe(_typical(plan), screened), flush=True)
-
-
-def _first_by_macs(plan: Plan) -> list[Candidate]:
-    """The first candidates, lightest first."""
-    return sorted((p.candidate for p in plan.first[:_TYPICAL_OF]), key=lambda candidate: candidate.macs)
-
-
-def _typical(plan: Plan) -> tuple[int, ...]:
-    """Channels of the candidate in the middle, by MACs, of the first."""
-    first = _first_by_macs(plan)
-    return first[len(first) // 2].channels
-
-
-def measured_limit(plan: Plan, probes: Probes, dataset, *, confirming: int | None = None) -> float | None:
-    """Seconds after which a trial on these workers is taken to hang, None for never. ``confirming``: seeds of a trial
-    where they are not the search's."""
-    from chansearch.train.estimate import slowest
-
-    asked = plan.config.search.trial_timeout
-    if asked != AUTO:
-        return asked
-    step = slowest(probes.step_times(plan.skeleton.with_channels(_typical(plan))))
-    work = _work(plan, len(dataset.train.images), len(dataset.val.images))
-    if confirming is not None:
-        work = dataclasses.replace(work, seeds=confirming, contenders=None)
-    return trial_limit(asked, work, step, _heaviest(plan))
-
-
-def _heaviest(plan: Plan) -> float:
-    """Its MACs over those of the typical candidate."""
-    first = _first_by_macs(plan)
-    return first[-1].macs / first[len(first) // 2].macs
-
-
-def _work(plan: Plan, train_images: int, val_images: int) -> Work:
-    config = plan.config
-    contenders = config.scheduler.contenders if config.scheduler.name == "contenders" else None
-    return Work(train_images, val_images, config.train.epochs, config.train.seeds, config.search.candidates, contenders)
-
-
-def _print_estimate(plan: Plan, cluster, probes: Probes, train_images: int, val_images: int) -> float | None:
-    """A few steps, on as many workers at once as the search will use. Gives the time limit of a trial, in seconds."""
-    from chansearch.train.estimate import expected_images, slowest
-
-    config = plan.config
-    step = slowest(probes.step_times(plan.skeleton.with_channels(_typical(plan))))
-    work = _work(plan, train_images, val_images)
-    laptop = compose(["fidelity=laptop"])
-    subset = dataclasses.replace(config.data, train_images=laptop.data.train_images, val_images=laptop.data.val_images)
-    images = expected_images(subset)
-    less = Work(*images, laptop.train.epochs, laptop.train.seeds, config.search.candidates, work.contenders)
-    print(describe(config, work, step, cluster.workers, less), flush=True)
-    limit = trial_limit(config.search.trial_timeout, work, step, _heaviest(plan))
-    print(describe_limit(config.search.trial_timeout, limit), flush=True)
-    return limit

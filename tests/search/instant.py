@@ -41,7 +41,7 @@ class Instant:
         patch.setattr(session, "connected_for", lambda plan, dataset=None: contextlib.nullcontext())
         patch.setattr(session, "Probes", lambda cluster, recipe: contextlib.nullcontext())
         patch.setattr(session, "session_time", lambda probes: SESSION)
-        patch.setattr(session, "_print_estimate", lambda *_: None)
+        patch.setattr(session, "print_estimate", lambda *_: None)
         patch.setattr(runner, "run_jobs", self._run_jobs)
         return self
 
