@@ -13,6 +13,9 @@ settings.register_profile("dev", deadline=None, database=None)
 settings.register_profile("ci", deadline=None, database=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
+# Ray gives its workers niceness 15, and the tests in the other process would leave them next to nothing.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 # Those that search and train under Ray and stop, or are stopped, at a time of their own.
 _WITH_RAY = ("studies/test_trained.py", "search/", "transfer/test_launch.py")
 

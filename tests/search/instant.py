@@ -42,6 +42,7 @@ class Instant:
         patch.setattr(session, "Probes", lambda cluster, recipe: contextlib.nullcontext())
         patch.setattr(session, "session_time", lambda probes: SESSION)
         patch.setattr(session, "print_estimate", lambda *_: None)
+        patch.setattr(session, "measured_limit", lambda *_: None)
         patch.setattr(runner, "run_jobs", self._run_jobs)
         return self
 
