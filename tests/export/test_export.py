@@ -328,10 +328,16 @@ class TestFromARun:
             file.write(b"1,finished,ungui")
         assert export(run_directory=str(run.path))["source"]["candidate"] == 0
 
-    @pytest.mark.parametrize("ranked", [[], [C1[3]]])
-    def test_a_run_without_a_finished_candidate_is_refused(self, tmp_path, ranked):
+    @pytest.mark.parametrize(
+        ("ranked", "why"),
+        [
+            ([], "no candidate has ended yet"),
+            ([C1[3]], r"none of 1 candidates was trained to its end: 1 failed \(.+\)"),
+        ],
+    )
+    def test_a_run_without_a_finished_candidate_is_refused(self, tmp_path, ranked, why):
         run = make_run(tmp_path / "empty", "c1", ranked)
-        with pytest.raises(UserError, match="no candidate to export: no candidate has ended yet"):
+        with pytest.raises(UserError, match=f"no candidate to export: {why}"):
             export(run_directory=str(run.path))
 
     def test_no_run_at_all_says_how_to_start_one(self, tmp_path):
