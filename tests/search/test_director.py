@@ -30,21 +30,9 @@ def _failing(monkeypatch, owner: type, name: str, call: int, error: Exception) -
 @pytest.mark.parametrize(
     ("owner", "name", "call", "error", "said"),
     [
-        (
-            RunDirectory,
-            "append_record",
-            2,
-            OSError(errno.ENOSPC, "No space left on device"),
-            "is full .* chansearch resume",
-        ),
+        (RunDirectory, "append_record", 2, OSError(errno.ENOSPC, "No space"), "is full .*`chansearch resume"),
         # The worker's next report would end its candidate: nothing may be recorded once an epoch is lost.
-        (
-            RunDirectory,
-            "append_curve",
-            2,
-            OSError(errno.EROFS, "Read-only file system"),
-            "cannot be .*chansearch resume",
-        ),
+        (RunDirectory, "append_curve", 2, OSError(errno.EROFS, "Read-only"), "cannot be written .*`chansearch resume"),
         (StudyFile, "add", 3, ZeroDivisionError("a bug"), "^a bug$"),
     ],
     ids=["record", "epoch", "proposal"],
