@@ -14,9 +14,9 @@ from chansearch.config import compose
 from chansearch.search import runner, session
 from chansearch.search.candidate import CurvePoint, Outcome, State
 from chansearch.search.rundir import RunDirectory
-from chansearch.search.spent import SessionTime, Spent
+from chansearch.search.spent import Spent
+from tests.search.live import leave_out_measuring
 
-SESSION = SessionTime("2026-01-01T10:00:00+00:00", 2, 1, "cpu", "float32", 1e11)
 EPOCHS, SEEDS = 2, (0, 1)
 
 
@@ -39,10 +39,7 @@ class Instant:
     def install(self, patch) -> Instant:
         """``patch``: pytest's monkeypatch."""
         patch.setattr(session, "connected_for", lambda plan, dataset=None: contextlib.nullcontext())
-        patch.setattr(session, "Probes", lambda cluster, recipe: contextlib.nullcontext())
-        patch.setattr(session, "session_time", lambda probes: SESSION)
-        patch.setattr(session, "print_estimate", lambda *_: None)
-        patch.setattr(session, "measured_limit", lambda *_: None)
+        leave_out_measuring(patch)
         patch.setattr(runner, "run_jobs", self._run_jobs)
         return self
 

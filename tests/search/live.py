@@ -5,15 +5,23 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+import pytest
+
 from benchmarks.processes import TINY, Process, whole_lines
 from chansearch.config import compose
+from chansearch.search import session
+from chansearch.search.estimate import AUTO
+from chansearch.search.plan import Plan
 from chansearch.search.rundir import RunDirectory
 from chansearch.search.session import check, resume, start
+from chansearch.search.spent import SessionTime
+
+SESSION = SessionTime("2026-01-01T10:00:00+00:00", 2, 1, "cpu", "float32", 1e11)
 
 
 @dataclass(frozen=True)
@@ -24,18 +32,39 @@ class Search:
     printed: str
 
 
-def search(results: Path, *overrides: str) -> Search:
-    """Search in this process."""
+def search(results: Path, *overrides: str, measured: bool = False) -> Search:
+    """Search in this process. ``measured``: with the estimate at the start."""
     plan = check(compose([*TINY, f"results={results}", *overrides]))
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
+    with _quickly(measured), contextlib.redirect_stdout(io.StringIO()) as printed:
         run = start(plan)
     return Search(run, printed.getvalue())
 
 
 def go_on(run: RunDirectory) -> Search:
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
+    with _quickly(measured=False), contextlib.redirect_stdout(io.StringIO()) as printed:
         resume(run)
     return Search(run, printed.getvalue())
+
+
+@contextlib.contextmanager
+def _quickly(measured: bool) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if not measured:
+            leave_out_measuring(patch)
+        yield
+
+
+def leave_out_measuring(patch: pytest.MonkeyPatch) -> None:
+    """Searches without the processes that measure how fast the machine is: their start takes longer than all else."""
+
+    def limit(plan: Plan, *_) -> float | None:
+        asked = plan.config.search.trial_timeout
+        return None if asked == AUTO else asked
+
+    patch.setattr(session, "Probes", lambda cluster, recipe: contextlib.nullcontext())
+    patch.setattr(session, "session_time", lambda probes: SESSION)
+    patch.setattr(session, "print_estimate", limit)
+    patch.setattr(session, "measured_limit", limit)
 
 
 class RayCluster(Process):

@@ -14,12 +14,12 @@ from chansearch.search.candidate import CurvePoint, Outcome, Record, State, rank
 from chansearch.search.contenders import contenders, joined, left, on_first_seed
 from chansearch.search.plan import make_plan
 from chansearch.search.rundir import RunDirectory
-from chansearch.search.spent import SessionTime, Spent
+from chansearch.search.spent import Spent
+from tests.search.live import SESSION
 from tests.search.problems import first, problem
 
 TRAINING = Spent(seconds=2.0, images=100, eval_seconds=0.5, wall_seconds=2.5)
 CUT_OFF = Spent(seconds=1.0, images=50, eval_seconds=0.2, wall_seconds=1.5)
-SESSION = SessionTime("2026-01-01T10:00:00+00:00", 2, 1, "cpu", "float32", 1e11)
 PROPOSALS = first(problem("constraint=demo"), "random", 0, 8)
 
 

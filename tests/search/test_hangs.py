@@ -76,6 +76,7 @@ def hard(tmp_path_factory, cluster) -> Search:
             "search.retries=1",
             "train.batch_size=200",
             "name=hard",
+            measured=True,
         )
 
 

@@ -117,7 +117,7 @@ def halved(tmp_path_factory, cluster):
     """Rungs in the first stage."""
     settings = ("scheduler=contenders", "scheduler.grace_epochs=1", "scheduler.reduction=2", "scheduler.contenders=1")
     size = ("train.epochs=4", "search.candidates=8", "train.seeds=2", "name=halved")
-    return search(tmp_path_factory.mktemp("halved"), cluster, *settings, *size)
+    return search(tmp_path_factory.mktemp("halved"), cluster, *settings, *size, measured=True)
 
 
 def test_rungs_stop_first_seeds_and_no_further_one(halved):
