@@ -22,14 +22,34 @@ from chansearch.search.rundir import RunDirectory
 from chansearch.search.study import NoStudy, StudyFile
 
 
-def open_study(run: RunDirectory, plan: Plan, records: Sequence[Record]) -> StudyFile:
-    """The study of a run whose ``candidates.csv`` holds ``records``; a damaged file is put aside, not deleted.
+def find_study(run: RunDirectory, plan: Plan, records: Sequence[Record]) -> StudyFile | None:
+    """The study of a run whose ``candidates.csv`` holds ``records``; None where there is none, or a damaged one, which
+    stays as it is.
 
     Raises ``UserError`` where the study is another run's, locked, or cannot be written.
     """
+    if not run.study_file.is_file() or not run.study_file.stat().st_size:
+        return None
     try:
         study = StudyFile(run.study_file, plan.problem)
         channels = {proposal.candidate.number: proposal.candidate.channels for proposal in study.proposals()}
+    except NoStudy:
+        return None
+    for record in records:
+        candidate = record.candidate
+        if channels.get(candidate.number, candidate.channels) != candidate.channels:
+            raise UserError(
+                f"run: {run.study_file} and candidates.csv are not of one run: candidate {candidate.number} has other "
+                "channels; move study.db elsewhere, and resume makes it anew"
+            )
+    return study
+
+
+def make_study(run: RunDirectory, plan: Plan) -> StudyFile:
+    """A new study, where ``find_study`` found none; a damaged file is put aside, not deleted."""
+    try:
+        study = StudyFile(run.study_file, plan.problem)
+        study.proposals()
     except NoStudy as damaged:
         kept = unused(run.path / "study.db.damaged")
         run.study_file.rename(kept)
@@ -38,13 +58,6 @@ def open_study(run: RunDirectory, plan: Plan, records: Sequence[Record]) -> Stud
             run.study_file.with_name("study.db-journal").rename(kept.with_name(f"{kept.name}-journal"))
         print(f"{damaged}; kept as {kept.name}", flush=True)
         return StudyFile(run.study_file, plan.problem)
-    for record in records:
-        candidate = record.candidate
-        if channels.get(candidate.number, candidate.channels) != candidate.channels:
-            raise UserError(
-                f"run: {run.study_file} and candidates.csv are not of one run: candidate {candidate.number} has other "
-                "channels; move study.db elsewhere, and resume makes it anew"
-            )
     return study
 
 

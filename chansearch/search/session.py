@@ -24,7 +24,7 @@ from chansearch.search.plan import Plan, make_plan
 from chansearch.search.prescreen import Prescreen
 from chansearch.search.probe import session_time
 from chansearch.search.propose import Proposal, Proposer, SpaceExhausted, check_reachable
-from chansearch.search.restore import open_study, restore
+from chansearch.search.restore import find_study, make_study, restore
 from chansearch.search.rundir import RESUME, RunDirectory
 from chansearch.search.sessions import SessionLog
 from chansearch.search.spent import SessionTime
@@ -120,14 +120,15 @@ def resume(
         check_disk(run.path)
         records = run.records()  # read under the lock: the search that held it may have gone on until now
         with recorded(run):
-            study = open_study(run, plan, records)
+            study = find_study(run, plan, records)
         changed = _changes(run, study, plan, len(records), force=force)
         if _is_complete(run, retry_failed, config):
             return run
         dataset = load_same(plan, held)
         began = time.monotonic()
         bound = stack.enter_context(_bounded(plan, run))
-        with recorded(run):
+        with recorded(run):  # what is lost is made anew only now that nothing is refused any more
+            study = study or make_study(run, plan)
             restore(study, plan, records, bound)
         if retry_failed:
             records = [record for record in records if record.outcome.state is not State.FAILED]
@@ -159,13 +160,13 @@ def _is_complete(run: RunDirectory, retry_failed: bool, config: SearchConfig | N
     return True
 
 
-def _changes(run: RunDirectory, study: StudyFile, plan: Plan, ended: int, *, force: bool) -> list[Change]:
+def _changes(run: RunDirectory, study: StudyFile | None, plan: Plan, ended: int, *, force: bool) -> list[Change]:
     """What has changed since the run was last searched; raises ``UserError`` for what may not.
 
     Where the study does not say, of a run of an earlier version or made anew, ``config.yaml`` counts as it is.
     """
-    before = study.config()
-    earlier = from_plain(run.config() if before is None else before, str(study.path))
+    before = None if study is None else study.config()
+    earlier = from_plain(run.config() if before is None else before, str(run.study_file))
     changed = changes(earlier, plan.config)
     if changed:
         check_changes(changed, make_plan(earlier, plan.skeleton.classes).problem, plan.problem, ended, force=force)
