@@ -16,6 +16,7 @@ import pytest
 
 from benchmarks.processes import TINY, Process, rows, whole_lines
 from chansearch.cli import main
+from chansearch.config import compose
 from chansearch.errors import UserError
 from chansearch.files import Existing, check_disk, locked, unused, whole_folder
 from chansearch.search import session
@@ -322,7 +323,7 @@ class TestTwoAtOnce:
         """In the same second."""
         monkeypatch.setattr(session, "time_stamp", lambda: "20260101-000000")
         player = Instant().install(monkeypatch)
-        plan = session.check(session.compose([*TINY, f"results={tmp_path}", "search.candidates=1"]))
+        plan = session.check(compose([*TINY, f"results={tmp_path}", "search.candidates=1"]))
         with player._told():
             paths = [session.start(plan).path for _ in range(3)]
         first = "demo-digits-demo-20260101-000000"
