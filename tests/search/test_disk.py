@@ -375,7 +375,7 @@ def test_what_was_being_made_when_the_power_went_is_no_run(tmp_path):
     assert RunDirectory.create(tmp_path / "run", {}).records() == []
 
 
-@pytest.mark.slow
+@pytest.mark.harm
 def test_a_full_disk_under_ray(tmp_path, cluster):
     """The whole way: a search by the command line whose candidates.csv may not grow; its workers are let go."""
     code = (
