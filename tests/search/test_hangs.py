@@ -6,7 +6,7 @@ from chansearch.search import runner
 from chansearch.search.candidate import State
 from tests.search.live import Search, search
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.harm
 
 LIMIT = 20  # seconds of a trial; an untroubled one takes three, with the import of torch
 CANDIDATES = 7
