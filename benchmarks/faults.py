@@ -36,7 +36,7 @@ from chansearch.search.rundir import RunDirectory
 VICTIMS = ("driver", "worker", "raylet", "gcs", "tree")
 _DAEMONS = {"raylet": b"/raylet/raylet\0", "gcs": b"gcs_server\0"}
 _MOMENTS = ("start-up", "training", "end")
-CANDIDATES, EPOCHS, SEEDS = 6, 40, 2
+CANDIDATES, EPOCHS, SEEDS = 5, 24, 2
 SETTINGS = (f"search.candidates={CANDIDATES}", f"train.epochs={EPOCHS}", "train.patience=null", "name=run")
 _WHOLE = CANDIDATES * EPOCHS  # epochs of an unbroken search
 

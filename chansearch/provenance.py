@@ -19,7 +19,19 @@ from chansearch.train.processor import model
 
 # Direct dependencies, what setup.cfg asks for and the extras that have a say in results; None: not installed.
 PACKAGES = (
-    *("torch", "torchvision", "timm", "ray", "optuna", "numpy", "hydra-core", "scipy", "cmaes", "greenlet"),
+    *(
+        "torch",
+        "torchvision",
+        "timm",
+        "ray",
+        "optuna",
+        "numpy",
+        "hydra-core",
+        "scipy",
+        "cmaes",
+        "greenlet",
+        "SQLAlchemy",
+    ),
     *("omegaconf", "PyYAML", "tensorboard", "matplotlib", "rich", "pillow", "scikit-learn", "huggingface_hub"),
     *("safetensors", "onnx", "onnxscript", "onnxruntime"),
 )

@@ -8,6 +8,9 @@ import threading
 import time
 from collections.abc import Mapping
 
+# How the main thread is reached: an interrupt of its own, for a shell has those that it starts in the background, with
+# `nohup` and `&`, ignore Ctrl-C's.
+_SIGNAL = signal.SIGUSR1
 _EVERY = 0.5  # seconds between two looks
 # Seconds within which the head of a joined cluster may start again, and for which anyone may be silent. After 60 Ray
 # ends the driver without a word.
@@ -41,12 +44,14 @@ class Pulse:
         return Pulse(daemons, {node: 0.0, head: 0.0 if is_local else _AWAY})
 
     def __enter__(self) -> Pulse:
+        self._before = signal.signal(_SIGNAL, _interrupt)
         self._thread.start()
         return self
 
     def __exit__(self, *exception) -> None:
         self._over.set()
         self._thread.join()
+        signal.signal(_SIGNAL, self._before)
 
     def check(self) -> None:
         """For whoever hears that a worker died: raises ``KeyboardInterrupt`` where all did, as the watch soon will."""
@@ -65,7 +70,11 @@ class Pulse:
                 elif time.monotonic() - heard[name] >= (self._patience[name] if listens is False else _AWAY):
                     self.lost = self.lost or name
             if self.lost:
-                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+                signal.pthread_kill(threading.main_thread().ident, _SIGNAL)
+
+
+def _interrupt(*_) -> None:
+    raise KeyboardInterrupt
 
 
 def _listens(address: tuple[str, int]) -> bool | None:

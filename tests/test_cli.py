@@ -213,12 +213,12 @@ MISTAKES = {
     "search -m search.candidates=3,0": ["search.candidates", "0"],
     "resume": ["RUN"],
     "resume nowhere": ["run", "nowhere"],
-    "resume . extra": ["extra"],
+    "resume . extra": ["'.' is no run directory"],
     "report nowhere": ["run", "nowhere"],
     "report": ["no run under 'results'"],
     "confirm nowhere": ["run", "nowhere"],
     "confirm nowhere --top 1": ["--top", "1", "2 or more"],
-    "confirm nowhere --seeds 0": ["--seeds", "0", "1 or more"],
+    "confirm nowhere --seeds 0": ["--seeds", "0", "1 to 1,000"],
     "replay": ["no run under 'results'"],
     "replay nowhere": ["run", "nowhere"],
     "replay nowhere --strategy ahsa": ["--strategy", "ahsa", "all, paper, tpe"],
@@ -312,6 +312,7 @@ class TestMistakes:
 
     def test_data_that_is_not_to_be_had(self, here, capsys):
         (here / "cifar-100-python").write_text("")
+        (here / ".download.lock").touch()  # as a search before has left it
         arguments = ["search", "data=cifar100", "data.root=.", "data.url=http://127.0.0.1:9/"]
         assert "127.0.0.1:9" in self.refused(arguments, here, capsys)
 
@@ -497,7 +498,7 @@ class TestConfigurationPrinted:
         """Without the trainings, which are tested elsewhere."""
         from chansearch.search import session
 
-        made = iter([RunDirectory(Path("results/one")), RunDirectory(Path("results/two"))])
+        made = iter([make_run(Path("results") / name, "c1", [((34, 34, 45, 55, 66), 60.0)]) for name in ("one", "two")])
         monkeypatch.setattr(session, "start", lambda plan, dry_run: next(made))
         assert main(["search", "-m", "constraint=d18_30m,d18_50m", "data=digits"]) == 0
         last = capsys.readouterr().out.splitlines()[-1]
@@ -525,9 +526,10 @@ def test_a_dry_run_prints_ten_candidates_and_an_estimate_and_writes_nothing(here
     for words in candidates:
         costs = price_spec_of_demo(words[1])
         assert (words[3], words[5]) == (f"{costs['params']:,}", f"{costs['macs']:,}")
-    assert lines[-1].startswith("estimated time: ")
+    assert lines[-1].startswith("time limit of a training: ")
+    assert lines[-2].startswith("estimated time: ")
     train = yaml.safe_load((Path(__file__).parents[1] / "conf" / "fidelity" / "demo.yaml").read_text())["train"]
-    assert f"200 candidates x {train['seeds']} seeds x {train['epochs']} epochs" in lines[-1]
+    assert f"200 candidates x {train['seeds']} seeds x {train['epochs']} epochs" in lines[-2]
     assert "measured" in lines[-1]
     assert [path for path in here.iterdir() if path.name != ".cache"] == []
 

@@ -30,12 +30,22 @@ def _failing(monkeypatch, owner: type, name: str, call: int, error: Exception) -
 @pytest.mark.parametrize(
     ("owner", "name", "call", "error", "said"),
     [
-        (RunDirectory, "append_record", 2, OSError(errno.ENOSPC, "No space"), "is full .*`chansearch resume"),
+        pytest.param(
+            *(RunDirectory, "append_record", 2, OSError(errno.ENOSPC, "No space left on device")),
+            "is full .*`chansearch resume",
+            id="record",
+        ),
         # The worker's next report would end its candidate: nothing may be recorded once an epoch is lost.
-        (RunDirectory, "append_curve", 2, OSError(errno.EROFS, "Read-only"), "cannot be written .*`chansearch resume"),
-        (StudyFile, "add", 3, ZeroDivisionError("a bug"), "^a bug$"),
+        pytest.param(
+            *(RunDirectory, "append_curve", 2, OSError(errno.EROFS, "Read-only file system")),
+            "cannot be written .*`chansearch resume",
+            id="epoch",
+            marks=pytest.mark.harm,
+        ),
+        pytest.param(
+            *(StudyFile, "add", 3, ZeroDivisionError("a bug")), "^a bug$", id="proposal", marks=pytest.mark.harm
+        ),
     ],
-    ids=["record", "epoch", "proposal"],
 )
 def test_a_write_that_fails_ends_the_search(owner, name, call, error, said, cluster, tmp_path, monkeypatch):
     settings = (cluster, "cluster.workers=1", f"search.candidates={CANDIDATES}", "name=x")

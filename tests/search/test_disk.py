@@ -16,6 +16,7 @@ import pytest
 
 from benchmarks.processes import TINY, Process, rows, whole_lines
 from chansearch.cli import main
+from chansearch.config import compose
 from chansearch.errors import UserError
 from chansearch.files import Existing, check_disk, locked, unused, whole_folder
 from chansearch.search import session
@@ -322,7 +323,7 @@ class TestTwoAtOnce:
         """In the same second."""
         monkeypatch.setattr(session, "time_stamp", lambda: "20260101-000000")
         player = Instant().install(monkeypatch)
-        plan = session.check(session.compose([*TINY, f"results={tmp_path}", "search.candidates=1"]))
+        plan = session.check(compose([*TINY, f"results={tmp_path}", "search.candidates=1"]))
         with player._told():
             paths = [session.start(plan).path for _ in range(3)]
         first = "demo-digits-demo-20260101-000000"
@@ -374,7 +375,7 @@ def test_what_was_being_made_when_the_power_went_is_no_run(tmp_path):
     assert RunDirectory.create(tmp_path / "run", {}).records() == []
 
 
-@pytest.mark.slow
+@pytest.mark.harm
 def test_a_full_disk_under_ray(tmp_path, cluster):
     """The whole way: a search by the command line whose candidates.csv may not grow; its workers are let go."""
     code = (

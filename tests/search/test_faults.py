@@ -23,7 +23,7 @@ def test_a_search_that_nobody_killed_has_no_flaw(unbroken, records):
     assert flaws(unbroken.run, records) == []
 
 
-@pytest.mark.parametrize("victim", ["driver", "raylet"])
+@pytest.mark.parametrize("victim", [pytest.param("driver", marks=pytest.mark.harm), "raylet"])
 def test_a_search_survives(victim, records, tmp_path):
     """What was whole stays, what was lost is trained again, nothing is counted twice: see ``flaws``."""
     life = live(tmp_path / "killed", 0, [Fault(victim, after=CANDIDATES * EPOCHS // 3, seconds=0.0)], records)

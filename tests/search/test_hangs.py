@@ -23,6 +23,8 @@ def troubled(folder):
         import resource
         from pathlib import Path
 
+        import chansearch.train.engine  # noqa: F401  # what loads libraries comes before the limit
+
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 2**31, resource.RLIM_INFINITY))
 

@@ -9,7 +9,7 @@ from benchmarks.processes import TINY, Process, rows
 from chansearch.search.candidate import State
 from chansearch.search.rundir import RunDirectory
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.harm
 
 CANDIDATES = 6
 EPOCHS = 60  # a second or two of training
