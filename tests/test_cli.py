@@ -530,7 +530,7 @@ def test_a_dry_run_prints_ten_candidates_and_an_estimate_and_writes_nothing(here
     assert lines[-2].startswith("estimated time: ")
     train = yaml.safe_load((Path(__file__).parents[1] / "conf" / "fidelity" / "demo.yaml").read_text())["train"]
     assert f"200 candidates x {train['seeds']} seeds x {train['epochs']} epochs" in lines[-2]
-    assert "measured" in lines[-1]
+    assert "measured" in lines[-2]
     assert [path for path in here.iterdir() if path.name != ".cache"] == []
 
 

@@ -67,6 +67,7 @@ class Replayed:
 
 def replay_run(run: RunDirectory, options: Options) -> Replayed:
     """Replay the strategies asked for, and the paper's protocol with them; ``UserError`` where that cannot be."""
+    run.config()  # the summary and the guided strategies ask for it; a damaged one is said before the replays
     population = Population.of(Table.of(run))
     options.check(population)
     names = tuple(dict.fromkeys((PAPER, *options.strategies)))

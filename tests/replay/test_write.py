@@ -97,7 +97,8 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            ({"replays": 1}, "--replays: 1; allowed: 2 or more"),
+            ({"replays": 1}, "--replays: 1; allowed: 2 to 100,000"),
+            ({"replays": 100_001}, "--replays: 100001; allowed: 2 to 100,000"),
             ({"seed": -1}, "--seed: -1; allowed: 0 or more"),
             ({"candidates": 9}, "--candidates: 9; allowed: 10 to the 24 recorded ones"),
             ({"candidates": 25}, "--candidates: 25"),

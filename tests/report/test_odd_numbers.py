@@ -14,7 +14,7 @@ from chansearch.report.findings import ties
 from chansearch.report.terminal import summary
 from chansearch.report.write import write_report
 from chansearch.search.candidate import Record, State
-from tests.report.synthetic import make_record, population, write_run
+from tests.report.synthetic import curve_points, make_record, population, write_run
 
 NOT_FINITE = re.compile(r"\b(nan|inf)\b", re.IGNORECASE)
 
@@ -71,14 +71,14 @@ def _shown(run) -> str:
 
 
 @pytest.mark.filterwarnings("error")
-def test_what_is_not_finite_is_shown_as_missing(tmp_path):
+def test_what_is_no_number_is_shown_as_missing(tmp_path):
     """No training of ours writes it, but a run may come from anywhere; the standard library's deviation has an
     AttributeError for it."""
     records = population(14)
     for number, changes in enumerate(
         [
             {"val_top1": (math.nan,) * 3},
-            {"val_top1": (math.inf, 60.0, 61.0), "state": State.STOPPED_EARLY},
+            {"val_top1": (math.nan, 60.0, 61.0), "state": State.STOPPED_EARLY},
             {"val_top1": (math.nan,) * 3, "state": State.FAILED},
             {"test_top1": (math.nan, 60.0, 61.0)},
             {"nuclear_norm": (math.nan,) * 3, "feature_rank": (4,) * 3},
@@ -92,9 +92,32 @@ def test_what_is_not_finite_is_shown_as_missing(tmp_path):
     assert [record.candidate.number for record in analyse(run).unranked] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("top1", [math.inf, -math.inf, 100.1, -0.1])
+@pytest.mark.parametrize("column", ["val_top1", "test_top1"])
+def test_an_accuracy_that_none_can_be_is_refused_where_it_stands(tmp_path, capsys, column, top1):
+    run = write_run(tmp_path / "run", changed(population(12), 3, **{column: (60.0, top1, 61.0)}))
+    _refused(capsys, run, f"candidates.csv line 5 cannot be read: {column} is '{top1:.4f}'; a number from 0 to 100")
+
+
+@pytest.mark.parametrize("top1", [math.inf, -math.inf, 100.1, -0.1])
+def test_so_is_one_of_a_curve(tmp_path, capsys, top1):
+    records = population(12)
+    run = write_run(tmp_path / "run", records)
+    points = curve_points(records[0], epochs=1)
+    run.append_curve([*points[:2], dataclasses.replace(points[2], val_top1=top1)])
+    _refused(capsys, run, f"curves.csv line 4 cannot be read: val_top1 is '{top1:.4f}'; a number from 0 to 100")
+
+
+def _refused(capsys, run, words: str) -> None:
+    assert main(["report", str(run.path)]) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
+    assert not run.page_file.exists()
+
+
 def test_a_tie_at_the_edge_of_a_tenth_goes_by_number_and_is_said(tmp_path):
     """Of twenty, two are a tenth: the second place is shared by three."""
-    records = population(20, noise=0.0, quality=lambda channels: 0.0)
+    records = population(20, noise=0.0, quality=lambda channels: 50.0)
     for number in range(20):
         records = changed(records, number, val_top1=(90.0 - number,) * 3)
     for number in (4, 11, 7):

@@ -44,7 +44,7 @@ def run(tmp_path_factory) -> RunDirectory:
     plan = make_plan(from_plain(settings, "here"), 2)
     loaded = load(plan.config.data, 4, 3)
     settings["provenance"] |= {"data_fingerprint": loaded.fingerprint, "classes": 2}
-    people = population(20, quality=lambda channels: 50 + 0.1 * sum(channels), noise=0.3)
+    people = population(20, quality=lambda channels: 20 + 0.1 * sum(channels), noise=0.3)
     return write_run(folder / "run", [priced(record, plan.problem) for record in people], settings)
 
 

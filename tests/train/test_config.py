@@ -42,7 +42,8 @@ def test_data_values_out_of_range_are_named(changes, message):
     ("changes", "message"),
     [
         ({"epochs": 0}, r"train\.epochs: 0; allowed: 1 or more"),
-        ({"seeds": 0}, r"train\.seeds: 0; allowed: 1 or more"),
+        ({"seeds": 0}, r"train\.seeds: 0; allowed: 1 to 1,000"),
+        ({"seeds": 1001}, r"train\.seeds: 1001; allowed: 1 to 1,000"),
         ({"batch_size": 1}, r"train\.batch_size: 1; allowed: 2 or more"),
         ({"eval_batch_size": 0}, r"train\.eval_batch_size: 0; allowed"),
         ({"lr": 0.0}, r"train\.lr: 0\.0; allowed: above 0"),
