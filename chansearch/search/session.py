@@ -383,10 +383,11 @@ class _Session:
         record = Record(self._in_flight.pop(job.number).candidate, outcome)
         with recorded(self._run):
             self._run.append_record(record)  # the record first: what it holds is never trained again
+        self._beside("sessions.csv", self._log.candidate_ended)
+        with recorded(self._run):
             self._study.finish([record])
         self._records.append(record)
         self._proposer.tell(record)
-        self._beside("sessions.csv", self._log.candidate_ended)
         self._beside("TensorBoard", lambda: self._curves.end(job.label, record))
         self._progress.ended(record)
 

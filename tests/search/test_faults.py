@@ -6,7 +6,7 @@ from benchmarks.faults import CANDIDATES, EPOCHS, SETTINGS, Fault, flaws, live
 from chansearch.search.candidate import Record
 from tests.search.live import Search, search
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.harm
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def test_a_search_that_nobody_killed_has_no_flaw(unbroken, records):
     assert flaws(unbroken.run, records) == []
 
 
-@pytest.mark.parametrize("victim", [pytest.param("driver", marks=pytest.mark.harm), "raylet"])
+@pytest.mark.parametrize("victim", ["driver", "raylet"])
 def test_a_search_survives(victim, records, tmp_path):
     """What was whole stays, what was lost is trained again, nothing is counted twice: see ``flaws``."""
     life = live(tmp_path / "killed", 0, [Fault(victim, after=CANDIDATES * EPOCHS // 3, seconds=0.0)], records)

@@ -12,7 +12,7 @@ from chansearch.search.propose import Proposer
 from tests.search.live import Life
 from tests.search.problems import problem, take
 
-CANDIDATES = 10
+CANDIDATES = 8
 EPOCHS = 60  # a second or two of training: less would be over before it could be interrupted
 pytestmark = pytest.mark.slow
 
