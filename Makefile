@@ -23,7 +23,8 @@ test: $(VENV)/.test
 test-lowest: $(VENV)/lowest/.done
 	$(THREADS) $(VENV)/lowest/bin/python -m pytest -n 2 -m "not slow and not harm"
 
-# What takes minutes: Ray and the driver killed, nodes that leave a cluster, workers that hang, a disk that is full under a search, …
+# What takes minutes: the driver and Ray killed, nodes that leave a cluster, workers that hang, a disk that is full under
+# a search.
 harm: $(VENV)/.test
 	$(THREADS) $(BIN)/python -m pytest -m harm
 
