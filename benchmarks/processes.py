@@ -49,6 +49,8 @@ class Process:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # As in a terminal: what a shell runs in the background ignores Ctrl-C, and so would what that starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.out = self.err = ""
         atexit.register(self._kill)  # what a test that failed left behind
