@@ -34,7 +34,7 @@ def candidates(draw, number: int | None = None) -> Candidate:
     member = Member(
         draw(st.floats(0, 1000, allow_subnormal=False)),
         draw(st.floats(0.1, 1000, allow_subnormal=False)),
-        Shape.through(draw(heights())),
+        Shape.through(draw(heights(5, 5))),  # a run has one number of blocks
     )
     costs = [draw(counts) for _ in range(4)]
     draws = Draws(*(draw(st.integers(0, 10**6)) for _ in range(4)))
@@ -174,7 +174,7 @@ EARLIER = (
     "candidate,state,origin,channels,a,b,knots,values,params,macs,activations,peak_activations,seeds,val_top1,"
     "val_top1_mean,val_top1_std,test_top1,test_top1_mean,test_top1_std,epochs,seconds,retries,drawn,duplicate,"
     "under_budget,over_budget,reason\n"
-    "0,finished,unguided,8-8-16,8.0,8.0,1 2 3,0.0 0.0 1.0,9994,379648,20000,4000,0 1,13.5000 14.5000,14.0,0.7071,"
+    "0,finished,unguided,8-8-8-8-16,8.0,8.0,1 4 5,0.0 0.0 1.0,9994,379648,20000,4000,0 1,13.5000 14.5000,14.0,0.7071,"
     "11.0000 12.0000,11.5,0.7071,2,1.56,0,3,0,2,0,\n"
 )
 
@@ -211,7 +211,7 @@ class TestCurves:
                 CurvePoint,
                 candidate=counts,
                 seed=counts,
-                epoch=counts,
+                epoch=st.integers(1, 10**9),
                 lr=st.floats(0, 10).map(lambda x: float(f"{x:.6g}")),
                 train_loss=st.floats(0, 1e6).map(lambda x: float(f"{x:.6g}")),
                 val_top1=percents,
