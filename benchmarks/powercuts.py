@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.processes import Process, wait_for, whole_lines
+from benchmarks.processes import TINY_STUDY, Process, wait_for, whole_lines
 from benchmarks.table import markdown, publish
 from chansearch.nets import NetworkSpec
 from chansearch.nets.checkpoint import read_tensors
@@ -71,14 +71,7 @@ WORKS = {
             "study",
             "nonlinearity",  # of those that train the one that takes any network, a tiny one for instance
             "model=tiny.yaml",
-            "data=digits",
-            "data.train_images=200",
-            "data.val_images=100",
-            "data.test_images=100",
-            "train.epochs=2",
-            "train.seeds=1",
-            "train.batch_size=32",
-            "cluster.dashboard=false",
+            *TINY_STUDY,
             "--output",
             "cut",
         ),

@@ -19,17 +19,9 @@ from types import MappingProxyType
 from chansearch.search.rundir import RunDirectory
 
 # Two epochs on 200 digits: about a second a candidate.
-TINY = (
-    "constraint=demo",
-    "data=digits",
-    "fidelity=demo",
-    "train.epochs=2",
-    "train.seeds=2",
-    "data.train_images=200",
-    "data.val_images=100",
-    "data.test_images=100",
-    "cluster.dashboard=false",
-)
+TINY_DATA = ("data=digits", "data.train_images=200", "data.val_images=100", "data.test_images=100", "train.epochs=2")
+TINY = ("constraint=demo", "fidelity=demo", *TINY_DATA, "train.seeds=2", "cluster.dashboard=false")
+TINY_STUDY = (*TINY_DATA, "train.seeds=1", "train.batch_size=32", "cluster.dashboard=false")
 PATIENCE = 240  # seconds; what is waited for takes a few where nothing else runs
 
 

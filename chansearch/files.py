@@ -57,6 +57,13 @@ def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> st
     return buffer.getvalue()
 
 
+def write_mapping(path: Path, data: Mapping) -> None:
+    """Write a YAML file of keys and values, plain types in their order, as ``whole_file`` does."""
+    import yaml
+
+    write_aside(path, yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True))
+
+
 _MOST_NODES = 20_000  # of a YAML file, each alias counted as what it stands for: a thousand blocks have 3,000
 _LARGEST = 2**64  # of a whole number in it
 
@@ -109,6 +116,12 @@ def read_mapping(file: Path, name: str) -> dict:
     if not isinstance(data, dict):
         raise UserError(f"{name} holds no mapping of keys to values")
     return data
+
+
+def section(data: Mapping, name: str) -> Mapping:
+    """A part of a file that may come from anywhere; empty where it is not there, or is no mapping."""
+    found = data.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def read_value(key: str, text: str) -> object:

@@ -14,26 +14,34 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from chansearch._version import __version__
-from chansearch.files import read_mapping, write_aside
+from chansearch.files import read_mapping, section, write_mapping
 from chansearch.train.processor import model
 
 # Direct dependencies, what setup.cfg asks for and the extras that have a say in results; None: not installed.
 PACKAGES = (
-    *(
-        "torch",
-        "torchvision",
-        "timm",
-        "ray",
-        "optuna",
-        "numpy",
-        "hydra-core",
-        "scipy",
-        "cmaes",
-        "greenlet",
-        "SQLAlchemy",
-    ),
-    *("omegaconf", "PyYAML", "tensorboard", "matplotlib", "rich", "pillow", "scikit-learn", "huggingface_hub"),
-    *("safetensors", "onnx", "onnxscript", "onnxruntime"),
+    "torch",
+    "torchvision",
+    "timm",
+    "ray",
+    "optuna",
+    "numpy",
+    "hydra-core",
+    "scipy",
+    "cmaes",
+    "greenlet",
+    "SQLAlchemy",
+    "omegaconf",
+    "PyYAML",
+    "tensorboard",
+    "matplotlib",
+    "rich",
+    "pillow",
+    "scikit-learn",
+    "huggingface_hub",
+    "safetensors",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
 )
 
 
@@ -57,19 +65,15 @@ def provenance(**facts: object) -> dict:
 def resumed(held: Mapping, **facts: object) -> dict:
     """``held``, a run's ``config.yaml``, with one more entry, and the given ``facts``, in its list of resumes: versions
     or machine may be others than at its start."""
-    known = held.get("provenance")
-    known = known if isinstance(known, dict) else {}
+    known = section(held, "provenance")
     notes = known.get("resumed")
     notes = notes if isinstance(notes, list) else []
-    return {**held, "provenance": known | {"resumed": [*notes, provenance(**facts)]}}
+    return {**held, "provenance": {**known, "resumed": [*notes, provenance(**facts)]}}
 
 
 def record_resume(config_file: Path) -> None:
     """Write into a ``config.yaml`` that what it describes is gone on with."""
-    import yaml
-
-    held = read_mapping(config_file, f"run: {config_file}")
-    write_aside(config_file, yaml.safe_dump(resumed(held), sort_keys=False, allow_unicode=True))
+    write_mapping(config_file, resumed(read_mapping(config_file, f"run: {config_file}")))
 
 
 def _version(package: str) -> str | None:

@@ -13,6 +13,7 @@ from chansearch.errors import UserError
 from chansearch.export.document import candidate_source, document
 from chansearch.export.formats import Exported, check, write
 from chansearch.export.full import full_network, reference, unrounded_start
+from chansearch.files import section
 from chansearch.nets import NetworkSpec
 from chansearch.nets.files import spec_from_dict
 from chansearch.search.candidate import Record, ranked, why_none_ranked
@@ -227,7 +228,7 @@ def _small(options: ExportOptions, searched: _Searched) -> NetworkSpec:
         raise UserError("--as searched: takes no --params or --macs; the searched network costs what it costs")
     held = searched.run.config()
     config = from_plain(held, str(searched.run.config_file))
-    classes = _section(held, "provenance").get("classes") or 10
+    classes = section(held, "provenance").get("classes") or 10
     skeleton = make_skeleton(config.constraint.skeleton, classes)
     return dataclasses.replace(skeleton.with_channels(searched.channels), **_changes(options))
 
@@ -238,14 +239,8 @@ def _about(run: RunDirectory | None) -> dict:
     held = run.config()
     return {
         "run": run.name,
-        "constraint": _section(held, "constraint").get("name"),
-        "data": _section(held, "data").get("name"),
+        "constraint": section(held, "constraint").get("name"),
+        "data": section(held, "data").get("name"),
         "fidelity": held.get("fidelity"),
-        "ranked_on": _section(held, "data").get("rank_on"),
+        "ranked_on": section(held, "data").get("rank_on"),
     }
-
-
-def _section(held: dict, name: str) -> dict:
-    """Of a run's ``config.yaml``, which may come from anywhere."""
-    section = held.get(name)
-    return section if isinstance(section, dict) else {}

@@ -15,6 +15,7 @@ from chansearch.search.latency import LatencyBound
 from chansearch.search.plan import Plan, first_proposals
 from chansearch.search.prescreen import Prescreen
 from chansearch.space import format_channels, line_r2
+from chansearch.train.results import StepTime
 
 # Candidates that the estimate and the memory a trial takes are made of.
 _TYPICAL_OF = 10
@@ -64,10 +65,10 @@ def rehearse(plan: Plan, bound: LatencyBound | None) -> None:
 
 def print_estimate(plan: Plan, cluster, probes: Probes, train_images: int, val_images: int) -> float | None:
     """A few steps, on as many workers at once as the search will use. Gives the time limit of a trial, in seconds."""
-    from chansearch.train.estimate import expected_images, slowest
+    from chansearch.train.estimate import expected_images
 
     config = plan.config
-    step = slowest(probes.step_times(plan.skeleton.with_channels(_typical(plan))))
+    step = _step(plan, probes)
     work = _work(plan, train_images, val_images)
     laptop = compose(["fidelity=laptop"])
     subset = dataclasses.replace(config.data, train_images=laptop.data.train_images, val_images=laptop.data.val_images)
@@ -82,16 +83,21 @@ def print_estimate(plan: Plan, cluster, probes: Probes, train_images: int, val_i
 def measured_limit(plan: Plan, probes: Probes, dataset, *, confirming: int | None = None) -> float | None:
     """Seconds after which a trial on these workers is taken to hang, None for never. ``confirming``: seeds of a trial
     where they are not the search's."""
-    from chansearch.train.estimate import slowest
-
     asked = plan.config.search.trial_timeout
     if asked != AUTO:
         return asked
-    step = slowest(probes.step_times(plan.skeleton.with_channels(_typical(plan))))
+    step = _step(plan, probes)
     work = _work(plan, len(dataset.train.images), len(dataset.val.images))
     if confirming is not None:
         work = dataclasses.replace(work, seeds=confirming, contenders=None)
     return trial_limit(asked, work, step, _heaviest(plan))
+
+
+def _step(plan: Plan, probes: Probes) -> StepTime:
+    """Of the typical candidate on the slowest worker."""
+    from chansearch.train.estimate import slowest
+
+    return slowest(probes.step_times(plan.skeleton.with_channels(_typical(plan))))
 
 
 def _work(plan: Plan, train_images: int, val_images: int) -> Work:

@@ -24,6 +24,7 @@ from chansearch.config import (
 from chansearch.cost import Band, Budget, parse_count
 from chansearch.cost.engines import DEVICES, ENGINES, Setting
 from chansearch.errors import UserError
+from chansearch.files import section
 from chansearch.nets.spec import NetworkSpec
 from chansearch.proxies.names import check_proxy
 from chansearch.ranges import at_least, folder_name, within
@@ -105,9 +106,8 @@ def make_plan(config: SearchConfig, classes: int) -> Plan:
 def recorded_plan(held: dict, source: str) -> Plan:
     """The plan of a run, from what its ``config.yaml`` holds; raises ``UserError`` naming ``source`` where it cannot be
     read."""
-    provenance = held.get("provenance")
     # A number of classes is priced only where the classifier counts, and then the search has written it.
-    classes = provenance.get("classes", 2) if isinstance(provenance, dict) else 2
+    classes = section(held, "provenance").get("classes", 2)
     return make_plan(from_plain(held, source), classes)
 
 

@@ -3,9 +3,9 @@
 ``config.yaml`` (what was asked, with versions, seed and machine), ``candidates.csv`` (a row for each candidate that has
 ended; a contender has one more for each further seed, and its last one counts), ``curves.csv`` (a row an epoch and
 seed), ``sessions.csv`` (a row a start or resume in which a candidate ended), ``latencies.csv`` (under a bound on the
-latency: the reference, then each configuration that was measured, in order), ``study.db`` (the Optuna study),
-``tb/`` (TensorBoard), and what the report adds:
-``deciles.csv``, ``figures/``, ``report.html``, ``confirm.csv``; and the replay: ``replay.csv``, ``epochs.csv``.
+latency: the reference, then each configuration that was measured, in order), ``study.db`` (the Optuna study), ``tb/``
+(TensorBoard), and what the report adds: ``deciles.csv``, ``figures/``, ``report.html``, ``confirm.csv``; and the
+replay: ``replay.csv``, ``epochs.csv``.
 
 Tables are appended to, a line at a time, and a torn last line is forgiven: it belongs to a candidate or an epoch that
 had not ended. A table keeps the columns it was begun with. Whole files are written aside and renamed. Reading needs
@@ -24,8 +24,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from chansearch.errors import UserError
 from chansearch.files import (
     csv_text,
@@ -35,6 +33,7 @@ from chansearch.files import (
     refuse_links_out,
     whole_folder,
     write_aside,
+    write_mapping,
 )
 from chansearch.printable import printable
 from chansearch.search.candidate import (
@@ -221,7 +220,7 @@ class RunDirectory:
     def write_config(self, config: Mapping) -> None:
         """What the run is asked for from now on, in plain YAML types. It is the latest then, see ``latest``, also where
         the clock was set back since the run before."""
-        write_aside(self.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+        write_mapping(self.config_file, config)
         own = self.config_file.stat().st_mtime_ns
         for other in self.path.parent.glob("*/config.yaml"):
             with contextlib.suppress(FileNotFoundError):  # one that is just being made

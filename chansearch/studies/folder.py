@@ -12,10 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from chansearch.errors import UserError
-from chansearch.files import check_writable, csv_text, read_mapping, refuse_links_out, time_stamp, write_aside
+from chansearch.files import (
+    check_writable,
+    csv_text,
+    read_mapping,
+    refuse_links_out,
+    time_stamp,
+    write_aside,
+    write_mapping,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,7 +93,7 @@ def begin_study(folder: Path, asked: Mapping, **facts: object) -> None:
 
     folder.mkdir(parents=True)
     config = {**asked, "provenance": provenance(**facts)}
-    write_aside(folder / _CONFIG, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    write_mapping(folder / _CONFIG, config)
 
 
 def read_begun(folder: Path) -> dict:

@@ -11,6 +11,7 @@ import torch
 from torchvision.transforms.v2 import functional as transforms
 
 from chansearch.errors import UserError
+from chansearch.files import section
 from chansearch.train.cifar import load_cifar
 from chansearch.train.config import DataConfig, cache_dir
 from chansearch.train.dataset import Augmentation, Dataset, Split
@@ -83,8 +84,7 @@ def load(config: DataConfig, input_size: int, in_channels: int, progress: bool =
 
 def check_fingerprint(dataset: Dataset, held: Mapping) -> None:
     """Raises ``UserError`` where ``held``, a run's ``config.yaml``, was begun with other images."""
-    provenance = held.get("provenance")
-    known = provenance.get("data_fingerprint") if isinstance(provenance, Mapping) else None
+    known = section(held, "provenance").get("data_fingerprint")
     if known != dataset.fingerprint:
         raise UserError(
             f"data: the images are not those the run began with (fingerprint {dataset.fingerprint}, was {known})"

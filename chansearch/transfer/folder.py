@@ -16,10 +16,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from chansearch.errors import UserError
-from chansearch.files import csv_text, locked, read_mapping, refuse_existing, refuse_links_out, write_aside
+from chansearch.files import (
+    csv_text,
+    locked,
+    read_mapping,
+    refuse_existing,
+    refuse_links_out,
+    write_aside,
+    write_mapping,
+)
 from chansearch.nets.model import MODEL_FILE
 
 
@@ -74,7 +80,7 @@ class TrainingFolder:
         folder.refuse_existing()
         try:
             folder.checkpoint_file.parent.mkdir(parents=True)
-            write_aside(folder.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+            write_mapping(folder.config_file, config)
         except OSError as error:
             raise UserError(f"results: {path} cannot be written: {error.strerror}") from None
         return folder

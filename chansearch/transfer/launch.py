@@ -17,7 +17,7 @@ from ray.train.torch import TorchTrainer
 from chansearch.cluster import check_recorded, ray_session
 from chansearch.config import from_plain
 from chansearch.errors import Interrupted, UserError
-from chansearch.files import check_disk, time_stamp
+from chansearch.files import check_disk, section, time_stamp
 from chansearch.nets.checkpoint import load_checkpoint, save_checkpoint
 from chansearch.provenance import provenance, record_resume
 from chansearch.train.results import Diverged
@@ -93,7 +93,7 @@ def resume(folder: TrainingFolder) -> None:
         return
     load_checkpoint(folder.start_file)  # workers will; a damaged one is said before they start
     train, val = find_training(config.data), find_validation(config.data)
-    facts = held.get("provenance") or {}
+    facts = section(held, "provenance")
     for key, found in (("train_images", len(train)), ("val_images", len(val)), ("classes", list(train.classes))):
         if facts.get(key) != found:
             raise UserError(f"data.root: {key.replace('_', ' ')} are not those the training began with")

@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from chansearch.cli import main
 
@@ -190,6 +191,24 @@ def check(room: str, arguments: Sequence[str], folder: Path) -> Answer:
 
 
 CANARY = "canary"
+
+
+def hold(
+    room: str, few: int, changed: st.SearchStrategy[bytes], file: Path, commands: Sequence[str], folder: Path
+) -> None:
+    """``check`` of the commands with what is ``changed`` in the place of ``file``'s own; the file is as before then."""
+    right = file.read_bytes()
+
+    @examples(few)
+    @given(changed, st.sampled_from(commands))
+    def holds(data, line):
+        file.write_bytes(data)
+        check(room, line.split(), folder)
+
+    try:
+        holds()
+    finally:
+        file.write_bytes(right)
 
 
 def one_clear_line(arguments: Sequence[str], answer: Answer) -> None:

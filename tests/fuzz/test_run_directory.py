@@ -12,7 +12,7 @@ from chansearch.errors import UserError
 from chansearch.search.plan import make_plan
 from chansearch.search.rundir import RunDirectory
 from tests.fuzz import harness
-from tests.fuzz.harness import check, examples
+from tests.fuzz.harness import examples, hold
 from tests.fuzz.mutations import bytes_of, tables
 from tests.fuzz.runs import OVERRIDES
 
@@ -34,35 +34,14 @@ _DRAWN = [
 @pytest.mark.parametrize("table", ["candidates.csv", "curves.csv", "sessions.csv"])
 def test_a_table(table, here):
     file = here / "run" / table
-    right = file.read_text()
-
-    @examples(15 if table == "candidates.csv" else 5)
-    @given(tables(right), st.sampled_from(_QUICK))
-    def hold(text, command):
-        file.write_bytes(text)
-        check("tables of a run", command.split(), here)
-
-    try:
-        hold()
-    finally:
-        file.write_text(right)
+    few = 15 if table == "candidates.csv" else 5
+    hold("tables of a run", few, tables(file.read_text()), file, _QUICK, here)
 
 
 @pytest.mark.parametrize("table", ["candidates.csv", "curves.csv", "sessions.csv"])
 def test_a_table_that_is_drawn(table, here):
     file = here / "run" / table
-    right = file.read_text()
-
-    @examples(1)
-    @given(tables(right), st.sampled_from(_DRAWN))
-    def hold(text, command):
-        file.write_bytes(text)
-        check("tables of a run, drawn", command.split(), here)
-
-    try:
-        hold()
-    finally:
-        file.write_text(right)
+    hold("tables of a run, drawn", 1, tables(file.read_text()), file, _DRAWN, here)
 
 
 @st.composite

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chansearch import config
-from tests.fuzz.harness import check, examples
+from tests.fuzz.harness import check, examples, hold
 from tests.fuzz.mutations import yaml_files
 
 _GROUPS = {
@@ -64,37 +64,11 @@ def test_a_group(group, here):
 
 def test_the_config_of_a_run(here):
     file = here / "run" / "config.yaml"
-    right = file.read_text()
-
-    @examples(12)
-    @given(
-        yaml_files(right),
-        st.sampled_from(["resume run", "export --run run", "export --run run --as searched", "confirm run"]),
-    )
-    def hold(text, command):
-        file.write_bytes(text)
-        check("config.yaml of a run", command.split(), here)
-
-    try:
-        hold()
-    finally:
-        file.write_text(right)
+    commands = ["resume run", "export --run run", "export --run run --as searched", "confirm run"]
+    hold("config.yaml of a run", 12, yaml_files(file.read_text()), file, commands, here)
 
 
 def test_the_config_of_a_run_that_is_reported(here):
     file = here / "run" / "config.yaml"
-    right = file.read_text()
-
-    @examples(2)
-    @given(
-        yaml_files(right),
-        st.sampled_from(["report run", "replay run --replays 2 --strategy asha,tpe", "study conventions --run run"]),
-    )
-    def hold(text, command):
-        file.write_bytes(text)
-        check("config.yaml of a run", command.split(), here)
-
-    try:
-        hold()
-    finally:
-        file.write_text(right)
+    commands = ["report run", "replay run --replays 2 --strategy asha,tpe", "study conventions --run run"]
+    hold("config.yaml of a run", 2, yaml_files(file.read_text()), file, commands, here)

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import sqlite3
+from collections.abc import Sequence
 
 import optuna
 import pytest
@@ -32,6 +33,15 @@ def contents(run: RunDirectory) -> dict[str, bytes]:
         for path in sorted(run.path.rglob("*"))
         if path.is_file() and path.name != ".lock"
     }
+
+
+def refusal(run: RunDirectory, words: Sequence[str], capsys) -> str:
+    """The one line with which a resume is refused, which writes nothing."""
+    before = contents(run)
+    assert main(["resume", str(run.path), *words]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert contents(run) == before
+    return line
 
 
 @pytest.fixture(scope="module")
@@ -139,11 +149,7 @@ class TestAChange:
         ],
     )
     def test_of_what_accuracies_mean_is_refused_and_writes_nothing(self, settings, said, run, instant, capsys):
-        before = contents(run)
-        assert main(["resume", str(run.path), *settings]) == 2
-        [line] = capsys.readouterr().err.splitlines()
-        assert said in line
-        assert contents(run) == before
+        assert said in refusal(run, settings, capsys)
         assert instant.begun == []
 
     @pytest.mark.parametrize(
@@ -157,12 +163,9 @@ class TestAChange:
         ],
     )
     def test_that_the_study_cannot_follow_is_refused_even_with_force(self, setting, said, run, instant, capsys):
-        before = contents(run)
-        assert main(["resume", str(run.path), setting, "--force"]) == 2
-        [line] = capsys.readouterr().err.splitlines()
+        line = refusal(run, [setting, "--force"], capsys)
         assert said in line
         assert "even with --force" in line
-        assert contents(run) == before
 
     @pytest.mark.parametrize(
         ("settings", "said"),
@@ -178,11 +181,7 @@ class TestAChange:
         ],
     )
     def test_that_is_none_is_named(self, settings, said, run, instant, capsys):
-        before = contents(run)
-        assert main(["resume", str(run.path), *settings]) == 2
-        [line] = capsys.readouterr().err.splitlines()
-        assert said in line
-        assert contents(run) == before
+        assert said in refusal(run, settings, capsys)
 
     def test_by_hand_in_the_configuration_is_noticed(self, run, instant, capsys):
         held = run.config()

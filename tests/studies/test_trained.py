@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.processes import Process, whole_lines
+from benchmarks.processes import TINY_STUDY, Process, whole_lines
 from chansearch.cli import main
 from chansearch.cluster import connected
 from chansearch.config import ClusterConfig, compose
@@ -63,15 +63,8 @@ def asked(cluster, tmp_path_factory) -> Asked:
     return Asked(
         (
             f"model={file}",
-            "data=digits",
-            "data.train_images=200",
-            "data.val_images=100",
-            "data.test_images=100",
-            "train.epochs=2",
-            "train.seeds=1",
-            "train.batch_size=32",
+            *TINY_STUDY,
             "train.eval_batch_size=50",
-            "cluster.dashboard=false",
             cluster,
         )
     )
