@@ -173,7 +173,7 @@ class Tree:
 SEARCH = Tree("", SearchConfig, "search", "constraint=c2 or search.candidates=50", has_spaces=True)
 
 # Folders beside the groups of a tree that are none of them.
-_NOT_GROUPS = ("search_spaces", "transfer", "studies")
+_NOT_GROUPS = ("search_spaces", "transfer", "detection", "studies")
 
 
 def shipped(folder: str) -> Path:

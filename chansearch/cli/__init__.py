@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from chansearch._version import __version__
-from chansearch.cli import measuring, networks, searching, studying, training
+from chansearch.cli import measuring, networks, searching, studying, training, transferring
 from chansearch.errors import Interrupted, UserError, one_line
 
 
@@ -66,6 +66,7 @@ def _make_parser() -> argparse.ArgumentParser:
     searching.add(commands)
     networks.add(commands)
     training.add(commands)
+    transferring.add(commands)
     measuring.add(commands)
     studying.add(commands)
     return parser

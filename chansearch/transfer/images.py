@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,10 +156,16 @@ def validation_images(part: Part, config: ImagesConfig, size: int, channels: int
     return Images(part, transform, channels)
 
 
+def collate(items: list) -> tuple[torch.Tensor, torch.Tensor] | BrokenImage:
+    """A broken image is handed on: an exception of a reading process would arrive with its whole traceback as text."""
+    return next((item for item in items if isinstance(item, BrokenImage)), None) or fast_collate(items)
+
+
 def load_batches(
-    images: Images, batches: Iterable[list[int]], processes: int, pin_memory: bool
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Each of ``batches``, lists of indices: uint8 (N, C, H, W) and int64 (N,).
+    images: Dataset, batches: Iterable[list[int]], processes: int, pin_memory: bool, collate: Callable = collate
+) -> Iterator[tuple]:
+    """Each of ``batches``, lists of indices, as ``collate`` puts them together: of ``Images`` uint8 (N, C, H, W) and
+    int64 (N,).
 
     Raises ``UserError``, naming the file, for an image that cannot be decoded.
     """
@@ -167,7 +173,7 @@ def load_batches(
         images,
         batch_sampler=batches,
         num_workers=processes,
-        collate_fn=_collate,
+        collate_fn=collate,
         pin_memory=pin_memory,
         worker_init_fn=_single_thread if processes else None,
     )
@@ -175,11 +181,6 @@ def load_batches(
         if isinstance(batch, BrokenImage):
             raise UserError(f"data.root: cannot read image '{batch.path}' ({batch.reason}); repair it or remove it")
         yield batch
-
-
-def _collate(items: list) -> tuple[torch.Tensor, torch.Tensor] | BrokenImage:
-    """A broken image is handed on: an exception of a reading process would arrive with its whole traceback as text."""
-    return next((item for item in items if isinstance(item, BrokenImage)), None) or fast_collate(items)
 
 
 def _single_thread(_: int) -> None:
