@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from chansearch.cli.settings import add_settings, list_groups, print_configs
+from chansearch.cli.training import run
 from chansearch.errors import UserError
 
 _DETECTORS = {
@@ -34,6 +35,16 @@ def add(commands: argparse._SubParsersAction) -> None:
         )
         add_settings(task, "DIR/recipe/mine.yaml", "the plan")
         task.set_defaults(run=_detector)
+
+    finegrained = tasks.add_parser(
+        "finegrained",
+        help="classes that are close to each other, from ImageNet's weights",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Fine-tune a trained network on a published set or class folders; makes a folder under results/.",
+        epilog=_finegrained_help(),
+    )
+    add_settings(finegrained, "DIR/recipe/mine.yaml", "the plan")
+    finegrained.set_defaults(run=_finegrained)
 
     predict = tasks.add_parser("predict", help="draw what a detector finds: chansearch transfer predict RUN photo.jpg")
     predict.add_argument("model", metavar="RUN", help="a training's folder, or its model.pt")
@@ -74,6 +85,24 @@ def _help() -> str:
     )
 
 
+def _finegrained_help() -> str:
+    from chansearch.transfer.config import TRAINING
+
+    return "\n".join(
+        [
+            list_groups(TRAINING),
+            "",
+            "settings (KEY=VALUE), a few of them; --cfg job prints all:",
+            "  model=rexnet_100 pretrained=true, or model=FILE.yaml weights=FILE, or model=RUN",
+            "  data=food101|stanford_cars|fgvc_aircraft|flowers102 data.root=DIR data.download=true",
+            "  data=folder data.root=DIR with DIR/train/<class>/… and DIR/val/<class>/…",
+            "  recipe.epochs=100  recipe.lr=0.02  network.input_size=224",
+            "",
+            "`chansearch eval RUN data=… data.root=DIR --confusion DIR` says which classes are taken for which",
+        ]
+    )
+
+
 def _detector(given: argparse.Namespace) -> int:
     from chansearch.config import compose
     from chansearch.transfer.detection.config import DETECTION, check_asked
@@ -89,14 +118,30 @@ def _detector(given: argparse.Namespace) -> int:
     check_asked(config)  # before torch is there
     from chansearch.transfer.detection.plan import check
 
-    plan = check(config)
-    from chansearch.transfer.launch import rehearse, start
+    return run(check(config), given.dry_run)
 
-    if given.dry_run:
-        rehearse(plan)
+
+def _finegrained(given: argparse.Namespace) -> int:
+    """`chansearch train` with its recipe, and a look at which classes are taken for which."""
+    from chansearch.config import compose
+    from chansearch.transfer.config import TRAINING, check_asked
+
+    recipe = [] if any(word.startswith("recipe=") for word in given.overrides) else ["recipe=finegrained"]
+    config = compose([*recipe, *given.overrides], given.config_dir, TRAINING)
+    if given.cfg:
+        print_configs([config])
         return 0
-    start(plan)
-    return 0
+    check_asked(config)  # before torch is there
+    from chansearch.nets.model import find_checkpoint
+
+    if not (config.pretrained or config.weights or find_checkpoint(config.model)):
+        raise UserError(
+            "pretrained: false; fine-tuning starts from trained weights: pretrained=true, weights=FILE, or a "
+            "training's folder as model; `chansearch train` starts from none"
+        )
+    from chansearch.transfer.plan import check
+
+    return run(check(config), given.dry_run)
 
 
 def _predict(given: argparse.Namespace) -> int:

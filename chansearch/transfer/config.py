@@ -18,10 +18,12 @@ from chansearch.train.config import KERNELS, PRECISIONS
 
 @dataclass
 class ImagesConfig:
-    """Images in class folders: ROOT/train/<class>/… and ROOT/val/<class>/…"""
+    """Images in class folders, ROOT/train/<class>/… and ROOT/val/<class>/…, or of a published set."""
 
     name: str = "imagenet"
     root: str | None = None
+    published: str | None = None  # a set that torchvision reads, below root; null: class folders
+    download: bool = False  # the published set, where it is not there
     classes: int | None = None  # how many class folders there must be; null: any number
     images_per_class: int | None = None  # of the training part, a subset fixed by data.subset_seed; null: all
     val_images_per_class: int | None = None  # of the validation part; null: all
@@ -139,15 +141,17 @@ def check_model(config: TaskConfig) -> None:
 
 
 def data_root(data: ImagesConfig) -> Path:
-    """``data.root``, absolute: workers stand in folders of their own. Raises ``UserError`` where it is no folder."""
+    """``data.root``, absolute: workers stand in folders of their own. Raises ``UserError`` where it is no folder and
+    nothing is to be downloaded into it."""
     root = Path(data.root).expanduser().absolute()
-    if not root.is_dir():
+    if not (root.is_dir() or data.download):
         raise UserError(f"data.root: '{root}' is no folder; expected DIR/train/<class>/<image>")
     return root
 
 
 DEVICES = ("auto", "cpu", "cuda")
 SCHEDULES = ("cosine", "multistep", "tanh", "poly", "constant")
+PUBLISHED = ("food101", "stanford_cars", "fgvc_aircraft", "flowers102")
 INTERPOLATIONS = ("bilinear", "bicubic")
 ERASING_MODES = ("pixel", "rand", "const")
 
@@ -180,6 +184,10 @@ def _validate_data(data: ImagesConfig) -> None:
     folder_name("data.name", data.name)  # part of the folder's name where that is not given
     if data.root is None:
         raise UserError("data.root: null; name the folder that holds train/<class>/… and val/<class>/…")
+    if data.published is not None:
+        one_of("data.published", data.published, PUBLISHED)
+    elif data.download:
+        raise UserError("data.download: true; allowed with a set that torchvision reads, as in data=food101")
     for key in ("images_per_class", "val_images_per_class"):
         if getattr(data, key) is not None:
             at_least(f"data.{key}", getattr(data, key), 1)
