@@ -110,9 +110,12 @@ def _resume(run: str) -> int:
 
 
 def _eval(given: argparse.Namespace) -> int:
+    from chansearch.files import check_writable
     from chansearch.transfer.config import check_asked
 
     check_asked(_asked_of_eval(given))  # before torch is there
+    if given.confusion is not None:
+        check_writable("--confusion", Path(given.confusion))
     from chansearch.transfer.plan import require_timm
 
     require_timm()
