@@ -192,6 +192,8 @@ def _strike(process: Process, fault: Fault, run: RunDirectory, life: Life) -> No
         wait_until_gone(process)
     life.seconds.append(time.monotonic() - start)
     life.flaws += ending_flaws(process, code, *_codes_allowed(fault.victim, bool(victims)))
+    if code == 0 and len(rows(run)) < CANDIDATES:
+        life.flaws.append(f"says that it is done after {len(rows(run))} of {CANDIDATES} candidates")
     if not _whole(run).startswith(kept):
         life.flaws.append("rows that were whole before the kill have changed")
 

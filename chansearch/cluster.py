@@ -97,7 +97,7 @@ def _why_not_started(config: RayConfig, error: Exception) -> str:
         hint = "RAY_AUTH_MODE=token or =disabled must be the cluster's own"
         return f"cluster.address: {config.address!r} cannot be used: {reason}; {hint}"
     hint = "its logs are under RAY_TMPDIR (default: /tmp)/ray; it needs room in /dev/shm and in RAY_TMPDIR, whose path"
-    return f"Ray cannot start on this machine: {reason} ({hint} must be short)"
+    return f"Ray cannot start on this machine: {reason} ({hint} must be short); run the command again"
 
 
 def _explained(ended: BaseException, pulse: Pulse | None) -> BaseException:

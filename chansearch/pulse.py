@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping
 
 # How the main thread is reached: an interrupt of its own, for a shell has those that it starts in the background, with
-# `nohup` and `&`, ignore Ctrl-C's.
-_SIGNAL = signal.SIGUSR1
+# `nohup` and `&`, ignore Ctrl-C's. Not SIGUSR1: that one Ray Tune takes for itself while it runs, to end as if done.
+_SIGNAL = signal.SIGUSR2
 _EVERY = 0.5  # seconds between two looks
 # Seconds within which the head of a joined cluster may start again, and for which anyone may be silent. After 60 Ray
 # ends the driver without a word.

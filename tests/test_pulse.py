@@ -1,5 +1,6 @@
 """A driver hears that its Ray has died, and takes nothing else for it."""
 
+import signal
 import socket
 import time
 
@@ -22,6 +23,23 @@ def test_a_daemon_that_goes_away_interrupts_the_driver(daemon):
         daemon.close()
         time.sleep(10)
     assert pulse.lost == "raylet"
+
+
+def test_the_interrupt_is_not_one_that_tune_takes_for_itself(daemon, monkeypatch):
+    """While Tune runs, SIGUSR1 and SIGINT make it end as if it were done."""
+    from ray.tune.tune import _setup_signal_catching
+
+    monkeypatch.delenv("TUNE_DISABLE_SIGINT_HANDLER", raising=False)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
+    try:
+        with pytest.raises(KeyboardInterrupt), Pulse({"raylet": daemon.getsockname()}, {"raylet": 0.0}):
+            ended = _setup_signal_catching()
+            daemon.close()
+            time.sleep(10)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert not ended.is_set()
 
 
 def test_one_that_may_start_again_is_waited_for(daemon):

@@ -106,13 +106,14 @@ def run_jobs(
     """Train the director's jobs until it has none left and none is under way.
 
     A job whose worker died, ran out of memory, or was killed for it was not done after ``timeout`` seconds, starts
-    again, ``retries`` times. ``record_rank``: see ``reports``. Raises what the director raises; what is under way then
-    is told to nobody.
+    again, ``retries`` times. ``record_rank``: see ``reports``. Raises what the director raises, and
+    ``KeyboardInterrupt`` where Tune was told to stop; what is under way then is told to nobody.
     """
     # Of a worker that died it logs a traceback; what the user needs of it is printed and recorded.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     # Tune insists on a folder for its own bookkeeping. Nothing is read back from it: the run directory is the record.
     storage = tempfile.mkdtemp(prefix="chansearch-tune-")
+    source = _Source(director, cluster)
     try:
         tune.Tuner(
             tune.with_resources(
@@ -124,7 +125,7 @@ def run_jobs(
             tune_config=tune.TuneConfig(
                 metric=METRIC,
                 mode="max",
-                search_alg=_Source(director, cluster),
+                search_alg=source,
                 scheduler=scheduler or InOrder(),
                 num_samples=-1,
                 # None: Tune itself sees what fits, and asks for one job ahead.
@@ -146,6 +147,8 @@ def run_jobs(
         raise failure.error from None
     finally:
         shutil.rmtree(storage, ignore_errors=True)
+    if not source.is_exhausted:  # SIGUSR1, which batch systems send before they kill, makes Tune end as if it were done
+        raise KeyboardInterrupt
 
 
 def make_scheduler(config: SchedulerConfig, epochs: int) -> TrialScheduler:
@@ -215,13 +218,15 @@ class _Source(_Unpickled, Searcher):
         self._director = director
         self._cpus = cluster.cpus_per_trial
         self._under_way: set[str] = set()
+        self.is_exhausted = False  # Tune has heard that there is no further trial, and waits for none
 
     @_own
     def suggest(self, trial_id: str) -> dict | str | None:
         job = self._director.next_job()
         if job is None:
             # None: ask again; after FINISHED Tune never does. With nothing under way it would ask for ten minutes.
-            return None if self._under_way else Searcher.FINISHED
+            self.is_exhausted = not self._under_way
+            return Searcher.FINISHED if self.is_exhausted else None
         self._under_way.add(trial_id)
         return {
             "number": job.number,

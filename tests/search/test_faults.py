@@ -1,9 +1,14 @@
 """``python -m benchmarks faults`` tries many; here the driver is killed once, and Ray under it, in mid-search."""
 
+import os
+import signal
+
 import pytest
 
 from benchmarks.faults import CANDIDATES, EPOCHS, SETTINGS, Fault, flaws, live
+from benchmarks.processes import TINY, Process, rows
 from chansearch.search.candidate import Record
+from chansearch.search.rundir import RunDirectory
 from tests.search.live import Search, search
 
 pytestmark = pytest.mark.harm
@@ -29,6 +34,19 @@ def test_a_search_survives(victim, records, tmp_path):
     life = live(tmp_path / "killed", 0, [Fault(victim, after=CANDIDATES * EPOCHS // 3, seconds=0.0)], records)
     assert life.moments == ["training"]
     assert life.flaws == []
+
+
+def test_a_search_that_is_told_to_stop_is_not_done(records, tmp_path):
+    """By SIGUSR1, which Ray Tune ends at without a word, as batch systems send it before they kill."""
+    run = RunDirectory(tmp_path / "results" / "run")
+    process = Process("search", *TINY, *SETTINGS, cwd=tmp_path)
+    process.until(lambda: len(rows(run)) >= 1)
+    os.kill(process.pid, signal.SIGUSR1)
+    assert process.wait() == 130
+    assert process.err == "stopped; go on with `chansearch resume results/run`\n"
+    assert 1 <= len(rows(run)) < CANDIDATES
+    assert Process("resume", "results/run", cwd=tmp_path).wait() == 0
+    assert flaws(run, records) == []
 
 
 def test_a_broken_run_has_flaws(unbroken, records):
