@@ -44,7 +44,7 @@ PUBLISHED = (
 
 
 def detector(head: str, categories: int = _COCO) -> DetectorSpec:
-    """As the paper's tables have it: SSDLite at 320 × 320; the others at 1280 × 800, which is what their MACs are of."""
+    """As the paper's tables have it: SSDLite at 320 × 320, the others at 1280 × 800, which their MACs are of."""
     height, width = (320, 320) if head == "ssdlite" else (800, 1280)
     return DetectorSpec(
         head=head,

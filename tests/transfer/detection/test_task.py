@@ -13,7 +13,7 @@ from chansearch.nets.checkpoint import load_checkpoint, read_tensors
 from chansearch.transfer.detection.task import load_detector
 from tests.transfer.detection.scenes import CATEGORIES, make_scenes
 from tests.transfer.detection.tiny import config, make_network, make_trainer, settings
-from tests.transfer.tiny import run_until
+from tests.transfer.tiny import make_dataset, run_until
 
 HEADS = ("ssdlite", "fasterrcnn", "maskrcnn")
 
@@ -149,7 +149,7 @@ REFUSALS = {
     "data.val_images=nowhere": "data.val_images: ",
     "data.root=null": "data.root: null",
     "data.root=nowhere": "data.root: ",
-    "model=rexnet_10": "did you mean rexnet_100?",
+    "model=rexnet_10": "network: 'rexnet_10' is unknown",
     "network.classes=3": "network.classes: 3",
     "network.stem_stride=1": "model: has features of strides 1, 2, 4, 8, 16; 16, 32 are needed",
     "task=fasterrcnn": "task: it is ssdlite, the word behind transfer",
@@ -169,7 +169,6 @@ def test_what_is_refused_before_a_worker_starts(world, setting, capsys, tmp_path
 
 def test_a_dry_run_says_what_it_would_do(world, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (world / "scenes" / "train.json").read_text()
     assert main(["transfer", "maskrcnn", *settings(world), "--dry-run"]) == 0
     said = capsys.readouterr().out
     assert "detector: maskrcnn on tiny, fresh weights, 96x96: " in said
@@ -179,9 +178,10 @@ def test_a_dry_run_says_what_it_would_do(world, capsys, tmp_path, monkeypatch):
     assert not any(tmp_path.iterdir())
 
 
-def test_a_detector_is_no_classifier(unbroken, capsys):
+def test_a_detector_is_no_classifier(unbroken, capsys, tmp_path):
     world, head = unbroken
-    assert main(["eval", str(world / head), "data=folder", f"data.root={world}"]) == 2
+    make_dataset(tmp_path, 2, 2)
+    assert main(["eval", str(world / head), "data=folder", f"data.root={tmp_path}"]) == 2
     assert "is a detector; `chansearch transfer predict`" in capsys.readouterr().err
     assert main(["build", str(world / head)]) == 2
 

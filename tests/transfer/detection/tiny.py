@@ -33,6 +33,7 @@ SETTINGS = (
     "detector.max_size=96",
     "detector.samples=16",
     "detector.fpn_channels=16",
+    "detector.detections=10",
     "data.workers=0",
     "train.precision=fp32",
     "cluster.dashboard=false",
