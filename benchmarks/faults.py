@@ -35,6 +35,8 @@ from chansearch.search.rundir import RunDirectory
 
 VICTIMS = ("driver", "worker", "raylet", "gcs", "tree")
 _DAEMONS = {"raylet": b"/raylet/raylet\0", "gcs": b"gcs_server\0"}
+# Where its head is killed in the second before the raylet knows it, Ray ends the driver itself, in its own words.
+_RAY_ENDS_IT = "Failed to connect to GCS within 60 seconds. GCS may have been killed."
 _MOMENTS = ("start-up", "training", "end")
 CANDIDATES, EPOCHS, SEEDS = 5, 24, 2
 SETTINGS = (f"search.candidates={CANDIDATES}", f"train.epochs={EPOCHS}", "train.patience=null", "name=run")
@@ -155,6 +157,8 @@ def live(folder: Path, count: int, faults: Sequence[Fault], unbroken: Sequence[R
         if not _whole(run).startswith(kept):
             life.flaws.append("rows that were whole before the kill have changed")
         life.flaws += flaws(run, unbroken)
+        for process in processes:
+            wait_until_gone(process)
         if left := set().union(*(process.tree() for process in processes)):
             life.flaws.append(f"{len(left)} processes are left")
     except Exception as error:  # the next run is not to be lost with this one
@@ -207,7 +211,7 @@ def _codes_allowed(victim: str, killed: bool) -> tuple[int, ...]:
 
 
 def wait_until_gone(process: Process) -> None:
-    """What a dead driver leaves ends by itself."""
+    """What a dead driver, or a dead head of Ray, leaves ends by itself, within a minute or so."""
     deadline = time.monotonic() + PATIENCE
     while process.tree() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -249,6 +253,8 @@ def _whole(run: RunDirectory) -> bytes:
 
 def ending_flaws(process: Process, code: int, *allowed: int) -> list[str]:
     """What is wrong with the way it ended: another code, a traceback, no word on how to go on."""
+    if code == 1 and _RAY_ENDS_IT in process.err:
+        return []
     found = []
     if code not in allowed:
         found.append(f"exit code {code}: {process.err.strip()[-300:]}")
