@@ -1,10 +1,11 @@
 """Detectors: what they cost beside the paper's Tables 6 to 8, and whether each of them can learn 16 pictures by heart.
 
-    python -m benchmarks detection [--heads ssdlite,fasterrcnn,maskrcnn] [--epochs 60]
+    python -m benchmarks detection [--heads ssdlite,fasterrcnn,maskrcnn] [--epochs 30] [--images DIR]
 
-The pictures are made: photographs that ship with scikit-learn, cut to ellipses and pasted on noise, with boxes and
-outlines that are known. Training and validation images are the same. A detector has learned them when its AP50 is 80
-or more. Precision by epoch goes to docs/figures/overfits.png and, of a whole run, benchmarks/results/detection.csv.
+The pictures are made: photographs, cut to ellipses and pasted on noise, with boxes and outlines that are known; those
+of the first three classes of DIR/<class>/…, or two that ship with scikit-learn. Training and validation images are the
+same. A detector has learned them when its AP50 is 80 or more. Precision by epoch goes to docs/figures/overfits.png and
+benchmarks/results/detection.csv.
 """
 
 from __future__ import annotations
@@ -62,11 +63,13 @@ def detector(head: str, categories: int = _COCO) -> DetectorSpec:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks detection", description=__doc__.splitlines()[0])
     parser.add_argument("--heads", default=",".join(HEADS))
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--images", type=Path, help="class folders")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="chansearch-detection-") as folder:
-        root = _make_world(Path(folder))
+        root = _make_world(Path(folder), options.images)
         overfits = [_overfit(root, head, options.epochs) for head in options.heads.split(",")]
+    what = "two classes, which ship with scikit-learn" if options.images is None else "three classes"
     write_aside(_FIGURE, _draw(overfits))
     rows = [{"head": overfit.head} | row for overfit in overfits for row in overfit.rows]
     write_aside(RESULTS / "detection.csv", csv_text(_columns(rows), rows))
@@ -76,8 +79,8 @@ def main(arguments: list[str]) -> None:
         "Params and MACs of a detector for COCO beside the published ones; one image of the size, its second stage for "
         "1,000 proposals, without the mask head. `chansearch.transfer.detection.detector.price` counts them.",
         _cost_table(),
-        "Sixteen pictures of 160 × 160 with one to three objects each, learned by heart by ReXNet ×1.0 from fresh "
-        f"weights ({options.epochs} epochs of two steps of eight images; `python -m benchmarks detection`).",
+        f"Sixteen pictures of 160 × 160, on which photographs of {what} lie, one to three on each, learned by heart by "
+        f"ReXNet ×1.0 from fresh weights: {options.epochs} epochs of two steps of eight images.",
         markdown(
             ["head", "box AP", "box AP50", "mask AP", "mask AP50", "AP50 of 80 after", "minutes"],
             [overfit.line() for overfit in overfits],
@@ -134,10 +137,10 @@ class Overfit:
         ]
 
 
-def _make_world(root: Path) -> Path:
-    from tests.transfer.detection.scenes import make_scenes
+def _make_world(root: Path, images: Path | None) -> Path:
+    from tests.transfer.detection.scenes import make_scenes, photographs_of
 
-    make_scenes(root / "scenes")
+    make_scenes(root / "scenes", photos=None if images is None else photographs_of(images, 3, 10))
     return root
 
 
@@ -158,14 +161,13 @@ def overfit_settings(root: Path, head: str, epochs: int) -> list[str]:
         "cluster.dashboard=false",
         f"name={head}",
         f"results={root / 'results'}",
+        *(["recipe.lr=0.05"] if head == "ssdlite" else []),
     ]
 
 
 def _overfit(root: Path, head: str, epochs: int) -> Overfit:
     start = time.monotonic()
     settings = overfit_settings(root, head, epochs)
-    if head == "ssdlite":
-        settings.append("recipe.lr=0.05")
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "2")
     command = [sys.executable, "-m", "chansearch", "transfer", head, *settings, "cluster.cpus_per_worker=2"]
     subprocess.run(command, check=True, env=os.environ | threads, stdout=sys.stderr)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from matplotlib import colormaps
+from PIL import ImageDraw, ImageFont
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 from torchvision.utils import draw_bounding_boxes, draw_segmentation_masks
@@ -78,7 +79,25 @@ def draw(pixels: Tensor, detections: dict[str, Tensor], categories: Sequence[str
     colours = [tuple(round(255 * part) for part in _PALETTE((label - 1) % _PALETTE.N)[:3]) for label in labels]
     if "masks" in detections:
         picture = draw_segmentation_masks(picture, detections["masks"][:, 0] >= 0.5, _MASK_OPACITY, colours)
-    scores = detections["scores"].tolist()
-    words = [f"{categories[label - 1]} {100 * score:.0f}%" for label, score in zip(labels, scores, strict=True)]
-    width = max(1, min(pixels.shape[1:]) // 150)
-    return draw_bounding_boxes(picture, detections["boxes"], words, colours, width=width)
+    side = min(pixels.shape[1:])
+    picture = draw_bounding_boxes(picture, detections["boxes"], colors=colours, width=max(1, side // 150))
+    words = [
+        f"{categories[label - 1]} {100 * score:.0f} %"
+        for label, score in zip(labels, detections["scores"].tolist(), strict=True)
+    ]
+    corners = detections["boxes"][:, :2].tolist()
+    # The likeliest last, over the others.
+    return _write(picture, list(zip(words, corners, colours, strict=True))[::-1], max(9, side // 35))
+
+
+def _write(picture: Tensor, labels: Sequence[tuple[str, list[float], tuple[int, ...]]], size: int) -> Tensor:
+    """Each of ``labels``, text and colour, at its corner: white on the colour, and inside of the picture."""
+    image = functional.to_pil_image(picture)
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(size)
+    for text, (left, top), colour in labels:
+        _, _, width, height = pen.textbbox((0, 0), text, font=font)
+        x = max(0.0, min(left, image.width - width - 4))
+        y = max(0.0, top - height - 3)
+        pen.rectangle((x, y, x + width + 4, y + height + 3), fill=colour)
+        pen.text((x + 2, y), text, fill="white", font=font)
+    return functional.pil_to_tensor(image)

@@ -15,14 +15,25 @@ from sklearn.datasets import load_sample_image
 CATEGORIES = ("flower", "temple")
 _SIDE = 160
 
+Photographs = dict[str, list[np.ndarray]]  # of a category, uint8 (H, W, 3)
 
-def photographs() -> list[np.ndarray]:
-    """One a category, uint8 (H, W, 3): those that ship with scikit-learn."""
-    return [load_sample_image("flower.jpg"), load_sample_image("china.jpg")]
+
+def photographs() -> Photographs:
+    """Those that ship with scikit-learn, one a category."""
+    return dict(zip(CATEGORIES, [[load_sample_image("flower.jpg")], [load_sample_image("china.jpg")]], strict=True))
+
+
+def photographs_of(folder: Path, categories: int, each: int) -> Photographs:
+    """The first images of the first class folders, ``folder/<class>/…``."""
+    classes = sorted(path for path in folder.iterdir() if path.is_dir())[:categories]
+    return {
+        path.name: [np.asarray(Image.open(file).convert("RGB")) for file in sorted(path.iterdir())[:each]]
+        for path in classes
+    }
 
 
 def make_scenes(
-    root: Path, train: int = 16, val: int | None = None, side: int = _SIDE, photos: list[np.ndarray] | None = None
+    root: Path, train: int = 16, val: int | None = None, side: int = _SIDE, photos: Photographs | None = None
 ) -> Path:
     """``root/train``, ``root/val``, ``train.json`` and ``val.json``, as data=custom reads them; without ``val`` the
     validation images are the training ones. Each has one to three objects, which do not overlap."""
@@ -37,13 +48,11 @@ def make_scenes(
     return root
 
 
-def _make_part(
-    root: Path, name: str, images: int, rng: np.random.Generator, side: int, photos: list[np.ndarray]
-) -> None:
+def _make_part(root: Path, name: str, images: int, rng: np.random.Generator, side: int, photos: Photographs) -> None:
     folder = root / name
     folder.mkdir(parents=True)
     data: dict[str, list] = {"images": [], "annotations": [], "categories": []}
-    for number, category in enumerate(CATEGORIES):
+    for number, category in enumerate(photos):
         data["categories"].append({"id": 10 * (number + 1), "name": category})  # as in COCO, there are gaps
     for number in range(images):
         canvas = Image.fromarray(rng.integers(90, 140, (side, side, 3), dtype=np.uint8))
@@ -53,8 +62,9 @@ def _make_part(
             if box is None:
                 continue
             taken.append(box)
-            label = int(rng.integers(0, len(CATEGORIES)))
-            outline = _paste(canvas, photos[label], box, rng)
+            label = int(rng.integers(0, len(photos)))
+            of_it = list(photos.values())[label]
+            outline = _paste(canvas, of_it[int(rng.integers(0, len(of_it)))], box, rng)
             x, y, w, h = box
             data["annotations"].append(
                 {
