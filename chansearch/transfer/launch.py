@@ -18,7 +18,7 @@ from ray.train.torch import TorchTrainer
 from chansearch.cluster import check_recorded, ray_session
 from chansearch.config import from_plain
 from chansearch.errors import Interrupted, UserError
-from chansearch.files import check_disk, section, time_stamp
+from chansearch.files import check_disk, section, time_stamp, unused
 from chansearch.nets.checkpoint import load_checkpoint, save_checkpoint
 from chansearch.provenance import provenance, record_resume
 from chansearch.train.results import Diverged
@@ -100,9 +100,10 @@ def start(plan: Plan) -> TrainingFolder:
     Raises ``UserError`` before any worker starts or where training cannot go on, ``Interrupted`` on Ctrl-C.
     """
     work, config = plan.work, plan.work.config
-    path = Path(config.results) / (config.name or _default_name(plan))
+    results = Path(config.results)
+    path = results / config.name if config.name else unused(results / _default_name(plan))
     TrainingFolder(path).refuse_existing()
-    check_disk(Path(config.results))
+    check_disk(results)
     if config.cluster.address == "local":
         work.batches(local_crew(config).workers)  # what is wrong is said before Ray takes its seconds
     with ray_session(config.cluster) as session:
