@@ -149,7 +149,9 @@ def _recorded(held: dict, source: str) -> tuple[TaskConfig, Callable[[TaskConfig
         return from_plain(held, source, TRAINING), ClassificationWork.find
     from chansearch.transfer.detection.config import DETECTION
     from chansearch.transfer.detection.task import DetectionWork
+    from chansearch.transfer.plan import require_pycocotools
 
+    require_pycocotools()
     return from_plain(held, source, DETECTION), DetectionWork.find
 
 

@@ -89,6 +89,12 @@ def require_timm() -> None:
         raise UserError('training and measuring accuracy need timm: pip install "chansearch[train]"')
 
 
+def require_pycocotools() -> None:
+    """Raises ``UserError``, with the command to run, where pycocotools is missing."""
+    if importlib.util.find_spec("pycocotools") is None:
+        raise UserError('detection needs pycocotools: pip install "chansearch[detect]"')
+
+
 def check(config: TrainingConfig) -> Plan:
     """Everything that can be wrong before a worker starts, but for the workers themselves; raises ``UserError``."""
     check_asked(config)

@@ -19,19 +19,20 @@ from chansearch.errors import UserError
 from chansearch.transfer.detection.config import CocoConfig, data_root
 
 _LEAST_SIDE = 1.0  # pixels of a box inside its image; less is no object that can be learned
-_FARTHEST = 10**5  # pixels from the upper left corner of an image
+_MOST_PIXELS = 2**28  # of an image, in whose numbers pycocotools must not run over
+_LONGEST = 10**6  # pixels along the sides of a polygon: pycocotools walks along them
 _LARGEST_ID = 2**53  # pycocotools keeps ids as floating-point numbers
 
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """Those of an image. ``outlines`` is COCO's ``segmentation`` of each: polygons or a run-length code."""
+    """Those of an image."""
 
     boxes: np.ndarray  # float32 (n, 4)
     labels: np.ndarray  # int64 (n,)
     areas: np.ndarray  # float64 (n,), pixels: of the outline where the file says it
     crowds: np.ndarray  # bool (n,): a region of many, which nothing is learned from
-    outlines: tuple[object, ...] = ()  # n, or none where no masks were asked for
+    outlines: tuple[bytes, ...] = ()  # n, see ``decode_outline``; none where no masks were asked for
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -184,7 +185,8 @@ class _Reader:
 
     def _image(self, entry: dict) -> tuple[str, int, int] | None:
         name, width, height = (entry.get(key) for key in ("file_name", "width", "height"))
-        if not (isinstance(name, str) and all(type(side) is int and side > 0 for side in (width, height))):
+        sides = all(type(side) is int and side > 0 for side in (width, height)) and width * height <= _MOST_PIXELS
+        if not (isinstance(name, str) and sides):
             self._count("images without a file name, a width or a height", entry.get("id"))
             return None
         # A file of annotations may come from anywhere, and is to open nothing but the images of its folder.
@@ -214,8 +216,8 @@ class _Reader:
         area = entry.get("area")
         area = float(area) if _is_number(area) and area > 0 else (right - left) * (bottom - top)
         is_crowd = bool(entry.get("iscrowd"))
-        outline = entry.get("segmentation")
-        if self._masks and not _is_outline(outline, width, height):
+        outline = encode_outline(entry.get("segmentation"), width, height) if self._masks else b""
+        if outline is None:
             self._count("annotations without an outline", number)
             return None
         return (left, top, right, bottom), label, area, is_crowd, outline
@@ -239,41 +241,61 @@ def _is_number(value: object) -> bool:
     return type(value) in (int, float) and abs(value) < math.inf
 
 
-def _is_corner(value: object) -> bool:
-    """pycocotools walks along each side pixel by pixel, also far outside of the image."""
-    return _is_number(value) and abs(value) <= _FARTHEST
+def encode_outline(outline: object, width: int, height: int) -> bytes | None:
+    """COCO's ``segmentation`` of an object, polygons or a run-length code of either kind, as a compressed one.
 
+    None where it is none of these, or of another image's size. pycocotools writes beyond its memory where a code does
+    not fit its image, so what comes from a file is read here first.
+    """
+    from pycocotools import mask
 
-def _is_outline(outline: object, width: int, height: int) -> bool:
-    """Polygons of three corners or more, or a run-length code of the image's size."""
     if isinstance(outline, list):
-        return bool(outline) and all(
-            isinstance(polygon, list) and len(polygon) >= 6 and len(polygon) % 2 == 0 and all(map(_is_corner, polygon))
-            for polygon in outline
-        )
+        if not (outline and all(map(_is_polygon, outline))):
+            return None
+        return mask.merge(mask.frPyObjects(outline, height, width))["counts"]
     if not (isinstance(outline, dict) and outline.get("size") == [height, width]):
-        return False
+        return None
     counts = outline.get("counts")
-    if isinstance(counts, str):
-        return counts.isascii() and bool(counts)
-    return (
-        isinstance(counts, list)
-        and all(type(run) is int and run >= 0 for run in counts)
-        and sum(counts) == width * height
-    )
+    runs = _runs(counts) if isinstance(counts, str) else counts
+    if not (isinstance(runs, list) and all(type(run) is int and run >= 0 for run in runs)):
+        return None
+    if sum(runs) != width * height:
+        return None
+    return mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)["counts"]
 
 
-def decode_outline(outline: object, width: int, height: int) -> np.ndarray:
-    """The pixels inside, uint8 (height, width), of 0 and 1."""
+def _is_polygon(corners: object) -> bool:
+    """x and y of three corners or more, one after the other."""
+    if not (isinstance(corners, list) and len(corners) >= 6 and len(corners) % 2 == 0):
+        return False
+    if not all(_is_number(value) and abs(value) <= _LONGEST for value in corners):
+        return False
+    points = np.array(corners, dtype=np.float64).reshape(-1, 2)
+    return np.abs(np.diff(points, axis=0, append=points[:1])).sum() <= _LONGEST
+
+
+def _runs(code: str) -> list[int] | None:
+    """The runs of a compressed code: six bits a letter, of which five are a number's, the lowest first, and one says
+    that it goes on; from the fourth on, numbers are differences to the last but one."""
+    runs: list[int] = []
+    value, shift = 0, 0
+    for letter in code:
+        bits = ord(letter) - 48
+        if not 0 <= bits < 64 or shift > 30:
+            return None
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value, shift = 0, 0
+    return None if shift else runs
+
+
+def decode_outline(code: bytes, width: int, height: int) -> np.ndarray:
+    """The pixels inside of an outline of ``encode_outline``, uint8 (height, width), of 0 and 1."""
     from pycocotools import mask
 
-    return mask.decode(encode_outline(outline, width, height))
-
-
-def encode_outline(outline: object, width: int, height: int) -> dict:
-    """As one compressed run-length code."""
-    from pycocotools import mask
-
-    if isinstance(outline, list):
-        return mask.merge(mask.frPyObjects(outline, height, width))
-    return mask.frPyObjects(outline, height, width) if isinstance(outline["counts"], list) else outline
+    return mask.decode({"size": [height, width], "counts": code})

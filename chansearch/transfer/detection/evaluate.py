@@ -23,7 +23,7 @@ def evaluate(config: DetectionConfig) -> dict:
 
     Raises ``UserError`` where the categories are not the detector's.
     """
-    from chansearch.transfer.detection.plan import require_pycocotools
+    from chansearch.transfer.plan import require_pycocotools
 
     require_pycocotools()
     import torch

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chansearch.transfer.detection.coco import CocoPart, encode_outline
+from chansearch.transfer.detection.coco import CocoPart
 
 # pycocotools' twelve figures begin with these: over all overlaps from 0.5 to 0.95, at 0.5 and at 0.75; and of small,
 # middling and large objects (below 32², to 96² pixels and above).
@@ -94,7 +94,7 @@ def _truth(part: CocoPart, has_masks: bool):
                     "area": float(objects.areas[place]),
                     "iscrowd": int(objects.crowds[place]),
                 }
-                | ({"segmentation": encode_outline(objects.outlines[place], width, height)} if has_masks else {})
+                | ({"segmentation": {"size": [height, width], "counts": objects.outlines[place]}} if has_masks else {})
             )
     images = [
         {"id": index, "width": width, "height": height} for index, (width, height) in enumerate(part.sizes.tolist())

@@ -21,7 +21,7 @@ from chansearch.transfer.detection.coco import CocoPart
 from chansearch.transfer.detection.config import DetectionConfig, check_asked
 from chansearch.transfer.detection.detector import DetectorSpec, make_detector, price
 from chansearch.transfer.detection.task import DetectionWork
-from chansearch.transfer.plan import make_model, require_timm
+from chansearch.transfer.plan import make_model, require_pycocotools, require_timm
 
 _PROBED_IMAGES = 2  # a step, when the speed is measured
 _PROBED_STEPS = 2
@@ -136,11 +136,3 @@ def check(config: DetectionConfig) -> Plan:
     plan = Plan(work, model)
     price(model.spec, DetectorSpec.of(config.detector, len(work.train.categories)))  # it has the features
     return plan
-
-
-def require_pycocotools() -> None:
-    """Raises ``UserError``, with the command to run, where pycocotools is missing."""
-    import importlib.util
-
-    if importlib.util.find_spec("pycocotools") is None:
-        raise UserError('detection needs pycocotools: pip install "chansearch[detect]"')

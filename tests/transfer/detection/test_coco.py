@@ -4,13 +4,20 @@ import copy
 import json
 
 import numpy as np
+import pycocotools.mask
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from chansearch.errors import UserError
-from chansearch.transfer.detection.coco import CocoPart, decode_outline, find_training, find_validation
+from chansearch.transfer.detection.coco import (
+    CocoPart,
+    decode_outline,
+    encode_outline,
+    find_training,
+    find_validation,
+)
 from chansearch.transfer.detection.config import CocoConfig
 
 WIDTH, HEIGHT = 40, 30
@@ -161,20 +168,50 @@ def test_without_masks_no_outline_is_needed(folder):
         find(folder, data, masks=True)
 
 
-@pytest.mark.parametrize(
-    "outline",
-    [
-        [[5, 5, 15, 5, 15, 15, 5, 15]],
-        {"size": [HEIGHT, WIDTH], "counts": [5 * HEIGHT + 5, *[10, HEIGHT - 10] * 9, 10, 24 * HEIGHT + 15 + HEIGHT]},
-    ],
-    ids=["polygon", "runs"],
-)
-def test_outlines_are_pixels(outline):
-    if isinstance(outline, dict):  # the last run fills the image
-        outline["counts"][-1] = WIDTH * HEIGHT - sum(outline["counts"][:-1])
-    mask = decode_outline(outline, WIDTH, HEIGHT)
-    assert mask.shape == (HEIGHT, WIDTH)
-    assert mask.sum() == mask[5:15, 5:15].sum() == 100
+def mask_of(corners: tuple[int, int, int, int]) -> np.ndarray:
+    left, top, right, bottom = corners
+    mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    mask[top:bottom, left:right] = 1
+    return mask
+
+
+@pytest.mark.parametrize("kind", ["polygon", "runs", "code"])
+def test_outlines_are_pixels(kind):
+    expected = mask_of((5, 5, 15, 15))
+    if kind == "polygon":
+        outline = SQUARE
+    elif kind == "code":
+        code = pycocotools.mask.encode(np.asfortranarray(expected))
+        outline = {"size": [HEIGHT, WIDTH], "counts": code["counts"].decode()}
+    else:
+        changes = np.flatnonzero(np.diff(expected.ravel(order="F"), prepend=0, append=2))
+        outline = {"size": [HEIGHT, WIDTH], "counts": np.diff(changes, prepend=0).tolist()}
+    assert (decode_outline(encode_outline(outline, WIDTH, HEIGHT), WIDTH, HEIGHT) == expected).all()
+
+
+@given(st.integers(0, WIDTH), st.integers(0, HEIGHT), st.integers(0, WIDTH), st.integers(0, HEIGHT), st.integers(0, 9))
+def test_any_code_of_pycocotools_is_read(left, top, right, bottom, seed):
+    """Boxes, and noise on them."""
+    mask = mask_of((left, top, right, bottom))
+    mask ^= (np.random.default_rng(seed).random(mask.shape) < 0.1 * (seed % 3)).astype(np.uint8)
+    code = pycocotools.mask.encode(np.asfortranarray(mask))["counts"].decode()
+    ours = encode_outline({"size": [HEIGHT, WIDTH], "counts": code}, WIDTH, HEIGHT)
+    assert ours.decode() == code
+    assert (decode_outline(ours, WIDTH, HEIGHT) == mask).all()
+
+
+@settings(max_examples=500)
+@given(st.text(st.characters(min_codepoint=40, max_codepoint=120), max_size=40) | st.text(max_size=10))
+def test_codes_that_do_not_fit_are_none(code):
+    """pycocotools itself would write beyond its memory: this file once ended in a crash of the process."""
+    found = encode_outline({"size": [HEIGHT, WIDTH], "counts": code}, WIDTH, HEIGHT)
+    assert found is None or decode_outline(found, WIDTH, HEIGHT).shape == (HEIGHT, WIDTH)
+
+
+def test_a_polygon_may_leave_its_image_but_not_go_on_for_ever():
+    out = encode_outline([[-10, -10, 60, -10, 60, 60, -10, 60]], WIDTH, HEIGHT)
+    assert decode_outline(out, WIDTH, HEIGHT).all()
+    assert encode_outline([[0, 0, 30, 30] * 40_000], WIDTH, HEIGHT) is None
 
 
 _JSON = st.recursive(

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from chansearch.transfer.detection.coco import CocoPart, Objects
+from chansearch.transfer.detection.coco import CocoPart, Objects, encode_outline
 from chansearch.transfer.detection.measure import Found, Measure, main_figures
 
 SIDE = 64
 BOXES = [(4, 4, 24, 24), (30, 30, 60, 60)]
 
 
-def outline(box) -> list[list[float]]:
+def outline(box) -> bytes:
     left, top, right, bottom = box
-    return [[left, top, right, top, right, bottom, left, bottom]]
+    return encode_outline([[left, top, right, top, right, bottom, left, bottom]], SIDE, SIDE)
 
 
 def part(crowds: list[list[bool]]) -> CocoPart:
