@@ -52,7 +52,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     predict.add_argument("-o", "--output", metavar="DIR", default=".", help="for IMAGE-found.png; default: here")
     predict.add_argument("--score", type=float, default=0.5, help="the least, 0 to 1; default: 0.5")
     predict.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    predict.add_argument("--json", action="store_true", help="print what was found too")
+    predict.add_argument("--json", action="store_true", help="machine-readable, with every box")
     predict.set_defaults(run=_predict)
 
     evaluate = tasks.add_parser(
