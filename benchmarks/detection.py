@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import subprocess
 import sys
 import tempfile
@@ -168,9 +167,7 @@ def overfit_settings(root: Path, head: str, epochs: int) -> list[str]:
 def _overfit(root: Path, head: str, epochs: int) -> Overfit:
     start = time.monotonic()
     settings = overfit_settings(root, head, epochs)
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "2")
-    command = [sys.executable, "-m", "chansearch", "transfer", head, *settings, "cluster.cpus_per_worker=2"]
-    subprocess.run(command, check=True, env=os.environ | threads, stdout=sys.stderr)
+    subprocess.run([sys.executable, "-m", "chansearch", "transfer", head, *settings], check=True, stdout=sys.stderr)
     with (root / "results" / head / "epochs.csv").open(newline="") as file:
         return Overfit(head, list(csv.DictReader(file)), (time.monotonic() - start) / 60)
 
