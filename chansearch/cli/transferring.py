@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction) -> None:
             name,
             help=what,
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            description=f"Train {what}, on images in COCO's format; makes a folder under results/.",
+            description=f"Train a detector of {what}, on images in COCO's format; makes a folder under results/.",
             epilog=_help(),
         )
         add_settings(task, "DIR/recipe/mine.yaml", "the plan")
@@ -68,9 +68,10 @@ def add(commands: argparse._SubParsersAction) -> None:
 def _help() -> str:
     from chansearch.transfer.detection.config import DETECTION
 
+    groups = [line for line in list_groups(DETECTION).splitlines() if not line.startswith("  task ")]  # it is said
     return "\n".join(
         [
-            list_groups(DETECTION),
+            *groups,
             "",
             "settings (KEY=VALUE), a few of them; --cfg job prints all:",
             "  model=rexnet_100|FILE.yaml|FILE.pt|RUN  weights=FILE  pretrained=true",
