@@ -43,7 +43,7 @@ PUBLISHED = (
 )
 
 
-def detector(head: str, categories: int = _COCO) -> DetectorSpec:
+def as_published(head: str, categories: int = _COCO) -> DetectorSpec:
     """As the paper's tables have it: SSDLite at 320 × 320, the others at 1280 × 800, which their MACs are of."""
     height, width = (320, 320) if head == "ssdlite" else (800, 1280)
     return DetectorSpec(
@@ -92,7 +92,7 @@ def main(arguments: list[str]) -> None:
 def _cost_table() -> str:
     lines = []
     for head, network, params, macs in PUBLISHED:
-        cost = price(preset(network), detector(head))
+        cost = price(preset(network), as_published(head))
         ours, counted = cost.params / 1e6, cost.macs / 1e9
         lines.append(
             [

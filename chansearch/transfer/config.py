@@ -192,16 +192,21 @@ def _validate_data(data: ImagesConfig) -> None:
         if getattr(data, key) is not None:
             at_least(f"data.{key}", getattr(data, key), 1)
     at_least("data.subset_seed", data.subset_seed, 0)
-    for key in ("mean", "std"):
-        if len(getattr(data, key)) != 3:
-            raise UserError(f"data.{key}: {getattr(data, key)}; allowed: three numbers, of red, green and blue")
-    if min(data.std) <= 0:
-        raise UserError(f"data.std: {data.std}; allowed: above 0")
+    validate_pixels(data.mean, data.std)
     one_of("data.interpolation", data.interpolation, INTERPOLATIONS)
     above_zero("data.crop_pct", data.crop_pct)
     probability("data.crop_pct", data.crop_pct)
     if data.workers is not None:
         at_least("data.workers", data.workers, 0)
+
+
+def validate_pixels(mean: list[float], std: list[float]) -> None:
+    """What pixels are normalised with."""
+    for key, values in (("mean", mean), ("std", std)):
+        if len(values) != 3:
+            raise UserError(f"data.{key}: {values}; allowed: three numbers, of red, green and blue")
+    if min(std) <= 0:
+        raise UserError(f"data.std: {std}; allowed: above 0")
 
 
 def validate_optimization(recipe: OptimizationConfig) -> None:

@@ -14,6 +14,7 @@ from chansearch.transfer.config import (
     check_model,
     validate_machine,
     validate_optimization,
+    validate_pixels,
 )
 
 HEADS = ("ssdlite", "fasterrcnn", "maskrcnn")
@@ -94,11 +95,7 @@ def validate(config: DetectionConfig) -> None:
     """Raise ``UserError`` for the first value out of its range; looks at no file."""
     data, detector = config.data, config.detector
     folder_name("data.name", data.name)  # part of the folder's name where that is not given
-    for key in ("mean", "std"):
-        if len(getattr(data, key)) != 3:
-            raise UserError(f"data.{key}: {getattr(data, key)}; allowed: three numbers, of red, green and blue")
-    if min(data.std) <= 0:
-        raise UserError(f"data.std: {data.std}; allowed: above 0")
+    validate_pixels(data.mean, data.std)
     if data.workers is not None:
         at_least("data.workers", data.workers, 0)
     one_of("detector.head", detector.head, HEADS)

@@ -5,48 +5,24 @@ import dataclasses
 import pytest
 import torch
 
+from benchmarks.detection import PUBLISHED, as_published
 from chansearch.errors import UserError
 from chansearch.nets.network import Network
 from chansearch.nets.preprocessing import Preprocessing
 from chansearch.nets.presets import preset
 from chansearch.transfer.detection.detector import DetectorSpec, make_detector, price
 
-SPEC = DetectorSpec(
-    head="ssdlite",
-    categories=90,  # COCO's labels go up to 90; the published params are those of so many
-    min_size=320,
-    max_size=320,
-    fpn_channels=256,
-    samples=512,
-    freeze_bn=False,
-    score_threshold=0.0,
-    detections=100,
-)
+SPEC = as_published("ssdlite")
 SMALL = dataclasses.replace(preset("rexnet_100"), channels=(8,) * 16, stem_channels=8, head_channels=32)
 
 
 def of(head: str, **changes) -> DetectorSpec:
-    sizes = {} if head == "ssdlite" else {"min_size": 800, "max_size": 1280}
-    return dataclasses.replace(SPEC, head=head, **sizes | changes)
-
-
-# Tables 6, 7 and 8: millions of params, billions of MACs (the paper's FLOPs).
-PUBLISHED = [
-    ("ssdlite", "rexnet_090", 5.0, 0.88),
-    ("ssdlite", "rexnet_100", 5.7, 1.01),
-    ("ssdlite", "rexnet_130", 8.4, 1.60),
-    ("fasterrcnn", "rexnet_090", 20.1, 123.0),
-    ("fasterrcnn", "rexnet_100", 20.7, 124.1),
-    ("fasterrcnn", "rexnet_220", 33.0, 153.8),
-    ("maskrcnn", "rexnet_090", 22.8, 123.0),
-    ("maskrcnn", "rexnet_100", 23.3, None),
-    ("maskrcnn", "rexnet_220", 35.6, 153.8),
-]
+    return dataclasses.replace(as_published(head), **changes)
 
 
 @pytest.mark.parametrize(("head", "network", "params", "macs"), PUBLISHED)
 def test_costs_are_the_published_ones(head, network, params, macs):
-    cost = price(preset(network), of(head))
+    cost = price(preset(network), as_published(head))
     assert cost.params / 1e6 == pytest.approx(params, rel=0.03)
     if macs is not None:
         assert cost.macs / 1e9 == pytest.approx(macs, rel=0.05)
