@@ -17,11 +17,11 @@ demo: $(VENV)/.demo
 	$(BIN)/chansearch build rexnet_custom.yaml
 
 test: $(VENV)/.test
-	$(THREADS) $(BIN)/python -m pytest -n 2
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The quick tests with the oldest versions that setup.cfg allows; a gigabyte or three to download.
 test-lowest: $(VENV)/lowest/.done
-	$(THREADS) $(VENV)/lowest/bin/python -m pytest -n 2 -m "not slow and not harm"
+	$(THREADS) $(VENV)/lowest/bin/python -m pytest -n 2 --dist worksteal -m "not slow and not harm"
 
 # What takes minutes: the driver and Ray killed, nodes that leave a cluster, workers that hang, a disk that is full under
 # a search.

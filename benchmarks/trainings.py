@@ -6,6 +6,7 @@ import contextlib
 import csv
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -23,8 +24,8 @@ class Training:
         self.code = 0
         self.out = self.err = ""
 
-    def begin(self, *settings: str) -> Process:
-        return Process("train", *settings, f"name={self.name}", cwd=self.root)
+    def begin(self, *settings: str, command: Sequence[str] = ("train",)) -> Process:
+        return Process(*command, *settings, f"name={self.name}", cwd=self.root)
 
     def go_on(self) -> Process:
         return Process("train", "--resume", f"results/{self.name}", cwd=self.root)

@@ -173,7 +173,7 @@ class Tree:
 SEARCH = Tree("", SearchConfig, "search", "constraint=c2 or search.candidates=50", has_spaces=True)
 
 # Folders beside the groups of a tree that are none of them.
-_NOT_GROUPS = ("search_spaces", "transfer", "studies")
+_NOT_GROUPS = ("search_spaces", "transfer", "detection", "studies")
 
 
 def shipped(folder: str) -> Path:
@@ -278,12 +278,24 @@ def from_plain(data: dict, source: str, tree: Tree = SEARCH) -> Any:
     # A run directory may come from anywhere, and OmegaConf would read the environment for a ${oc.env:…} in it.
     if "${" in str(settings):
         raise UserError(f"{source}: holds an interpolation, '${{…}}'; a run's config.yaml has plain values only")
+    if (odd := _odd_key(settings)) is not None:
+        raise UserError(f"{source}: a key is {odd[0]!r}; keys are words")
     try:
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(tree.schema), OmegaConf.create(settings)))
         _check_lists(config)
     except (OmegaConfBaseException, UserError) as error:
         raise UserError(f"{source}: {_first_line(error)}") from None
     return config
+
+
+def _odd_key(settings: dict) -> tuple[object] | None:
+    """A key that is no text, anywhere."""
+    for key, value in settings.items():
+        if not isinstance(key, str):
+            return (key,)
+        if isinstance(value, dict) and (found := _odd_key(value)) is not None:
+            return found
+    return None
 
 
 def with_settings(data: dict, settings: Sequence[str]) -> dict:

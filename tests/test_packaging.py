@@ -50,7 +50,9 @@ class TestSetup:
         """Of other projects', anywhere in the package; the extras serve what works without them."""
         names = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "PyYAML", "hydra": "hydra-core"}
         options, extras = SETUP["options"], SETUP["options.extras_require"]
-        text = options["install_requires"] + "".join(extras[name] for name in ("demo", "train", "deploy", "counters"))
+        text = options["install_requires"] + "".join(
+            extras[name] for name in ("demo", "detect", "train", "deploy", "counters")
+        )
         listed = {re.split(r"[\[>=<%#]", line)[0].strip().lower() for line in text.splitlines() if line.strip()}
         imported = set()
         for file in files():

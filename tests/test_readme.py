@@ -12,6 +12,7 @@ from chansearch.nets import preset
 from chansearch.nets.model import change_spec, parse_changes
 from chansearch.studies.config import NONLINEARITY, STUDY
 from chansearch.transfer.config import TRAINING
+from chansearch.transfer.detection.config import DETECTION, HEADS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
@@ -44,6 +45,11 @@ def test_commands_parse(command):
             compose(combination)
     elif given.command in ("train", "eval"):
         compose(overrides, tree=TRAINING)
+    elif given.command == "transfer":
+        if given.task == "finegrained":
+            compose(overrides, tree=TRAINING)
+        elif given.task != "predict":
+            compose([f"task={given.task}", *overrides] if given.task in HEADS else overrides, tree=DETECTION)
     elif given.command == "study":
         tree = NONLINEARITY if given.study == "nonlinearity" else STUDY
         compose([word for word in overrides if "=" in word], tree=tree)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from chansearch._version import __version__
-from chansearch.cli import measuring, networks, searching, studying, training
+from chansearch.cli import measuring, networks, searching, studying, training, transferring
 from chansearch.errors import Interrupted, UserError, one_line
 
 
@@ -49,6 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `chansearch cost … | head`
         sys.stderr.close()
         return 0
+    except (MemoryError, RuntimeError) as error:
+        from chansearch.train.results import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        print(f"chansearch: out of memory: {one_line(str(error) or type(error).__name__)}", file=sys.stderr)
+        return 2
     except OSError as error:  # a full disk in mid-search, for one: the run directory holds what was recorded
         reason = f"{error.filename or 'file'}: {error.strerror or error}"
         print(f"chansearch: {one_line(reason)}", file=sys.stderr)
@@ -66,6 +73,7 @@ def _make_parser() -> argparse.ArgumentParser:
     searching.add(commands)
     networks.add(commands)
     training.add(commands)
+    transferring.add(commands)
     measuring.add(commands)
     studying.add(commands)
     return parser

@@ -131,10 +131,10 @@ def _settings(given: argparse.Namespace, engines: list[str]) -> list[Setting]:
 
 def _output_folder(output: str | None) -> Path:
     """Where the files go; raises ``UserError`` where they would replace others or cannot be written."""
-    from chansearch.files import check_writable, time_stamp
+    from chansearch.files import check_writable, time_stamp, unused
     from chansearch.report.latency import CSV_FILE
 
-    folder = Path(output) if output is not None else Path("results") / f"latency-{time_stamp()}"
+    folder = Path(output) if output is not None else unused(Path("results") / f"latency-{time_stamp()}")
     if (folder / CSV_FILE).exists():
         raise UserError(f"--output: {folder} holds a {CSV_FILE} already; choose another folder")
     check_writable("--output", folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chansearch.cli.settings import add_settings, list_groups, print_configs
@@ -12,6 +13,7 @@ from chansearch.errors import UserError
 
 if TYPE_CHECKING:
     from chansearch.transfer.config import TrainingConfig
+    from chansearch.transfer.launch import Plan
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -37,6 +39,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     evaluate.add_argument("--weights", metavar="FILE", help="of this builder, of timm or of the official repository")
     evaluate.add_argument("--pretrained", action="store_true", help="published weights of a preset, through timm")
     evaluate.add_argument("--config-dir", "-cd", metavar="DIR", help="a folder of your own groups")
+    evaluate.add_argument(
+        "--confusion",
+        metavar="DIR",
+        help="write who is taken for whom: classes.csv, confusion.csv, confusion.png",
+    )
     evaluate.add_argument("--json", action="store_true", help="machine-readable")
     evaluate.set_defaults(run=_eval)
 
@@ -75,13 +82,17 @@ def _train(given: argparse.Namespace) -> int:
     check_asked(config)  # before torch is there
     from chansearch.transfer.plan import check
 
-    plan = check(config)
+    return run(check(config), given.dry_run)
+
+
+def run(plan: Plan, dry_run: bool) -> int:
+    """A training of any kind: what it would be, or done."""
     from chansearch.transfer.launch import rehearse, start
 
-    if given.dry_run:
+    if dry_run:
         rehearse(plan)
-        return 0
-    start(plan)
+    else:
+        start(plan)
     return 0
 
 
@@ -99,16 +110,24 @@ def _resume(run: str) -> int:
 
 
 def _eval(given: argparse.Namespace) -> int:
+    from chansearch.files import check_writable
     from chansearch.transfer.config import check_asked
 
     check_asked(_asked_of_eval(given))  # before torch is there
+    if given.confusion is not None:
+        check_writable("--confusion", Path(given.confusion))
     from chansearch.transfer.plan import require_timm
 
     require_timm()
     from chansearch.transfer.evaluate import evaluate, settings_of
 
-    facts = evaluate(_asked_of_eval(given, settings_of(given.model)))
-    print(json.dumps(facts, indent=2) if given.json else _eval_text(facts))
+    found = evaluate(_asked_of_eval(given, settings_of(given.model)))
+    if given.confusion is not None:
+        from chansearch.transfer.confusion import write_confusion
+
+        title = f"{given.model}: top-1 {found.facts['top1']:.2f} % of {found.facts['images']:,} images"
+        write_confusion(Path(given.confusion), found.counts, found.classes, title)
+    print(json.dumps(found.facts, indent=2) if given.json else _eval_text(found.facts))
     return 0
 
 

@@ -193,6 +193,10 @@ def _full(options: ExportOptions, member: Member):
         skeleton = dataclasses.replace(whole, **changes)
     except UserError as error:
         raise UserError(f"export: {error}") from None
+    if member.a == 0:
+        print(
+            "chansearch: note: channels that are all the same have no shape; a straight line is taken", file=sys.stderr
+        )
     own = price_spec(whole)
     asked = options.params is not None or options.macs is not None
     found = full_network(

@@ -23,12 +23,14 @@ from chansearch.nets.spec import NetworkSpec
 @dataclass(frozen=True)
 class Checkpoint:
     """A spec, the state dict of its module and, where known, the names of its classes in the order of the logits and
-    how its images were prepared."""
+    how its images were prepared. ``detector`` says what else the module has, in plain types, where it is a detector
+    (``chansearch.transfer.detection``): then the classes are its categories."""
 
     spec: NetworkSpec
     weights: Mapping[str, Tensor]
     classes: tuple[str, ...] | None = None
     preprocessing: Preprocessing | None = None
+    detector: dict | None = None
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -40,6 +42,8 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "preprocessing": None if checkpoint.preprocessing is None else checkpoint.preprocessing.to_dict(),
         "state_dict": dict(checkpoint.weights),
     }
+    if checkpoint.detector is not None:
+        data["detector"] = checkpoint.detector
     write_tensors(path, data)
 
 
@@ -65,12 +69,15 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     spec = spec_from_dict(data["network"], str(path))
     if classes is not None and len(classes) != spec.classes:
         raise UserError(f"{path}: {len(classes)} names of classes for {spec.classes} classes")
-    prepared = data.get("preprocessing")
+    prepared, detector = data.get("preprocessing"), data.get("detector")
+    if not (detector is None or isinstance(detector, dict)):
+        raise UserError(f"{path}: detector is no mapping")
     return Checkpoint(
         spec,
         data["state_dict"],
         None if classes is None else tuple(classes),
         None if prepared is None else Preprocessing.from_dict(prepared, str(path)),
+        detector,
     )
 
 

@@ -69,6 +69,8 @@ def open_model(
 
         path = checkpoint
         held = load_checkpoint(path)
+        if held.detector is not None:
+            raise UserError(f"{path}: is a detector; `chansearch transfer predict` and `transfer eval` take one")
         spec, name = held.spec, path.resolve().parent.name if path.name == MODEL_FILE else path.stem
     else:
         spec = resolve_network(source)

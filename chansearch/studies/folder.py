@@ -19,6 +19,7 @@ from chansearch.files import (
     read_mapping,
     refuse_links_out,
     time_stamp,
+    unused,
     write_aside,
     write_mapping,
 )
@@ -71,7 +72,7 @@ def open_folder(name: str, output: str | None) -> Path:
 
     Raises ``UserError`` where there is something already or nothing can be written.
     """
-    folder = Path(output) if output is not None else Path("results") / f"study-{name}-{time_stamp()}"
+    folder = Path(output) if output is not None else unused(Path("results") / f"study-{name}-{time_stamp()}")
     if folder.exists():
         raise UserError(f"--output: {folder} exists already; choose another folder")
     check_writable("--output", folder)

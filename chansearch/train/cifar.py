@@ -1,12 +1,6 @@
 """CIFAR-10 and CIFAR-100 through torchvision: download, checksum, arrays."""
 
-import contextlib
-import fcntl
-import io
-import socket
-import sys
 import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +9,7 @@ from torchvision.datasets import CIFAR10, CIFAR100
 
 from chansearch.errors import UserError
 from chansearch.train.dataset import Split
+from chansearch.train.download import guarded_download
 
 _SETS = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 
@@ -47,7 +42,7 @@ def load_cifar(name: str, root: Path, url: str | None, progress: bool) -> Cifar:
     try:
         train = _unpacked(Mirrored, root)
         if train is None:
-            with _one_download(root), _patience_and_silence(progress), _unpacking_inside():
+            with guarded_download(root, progress):
                 train = Mirrored(root, train=True, download=True)
         test = Mirrored(root, train=False)
     except (OSError, RuntimeError, EOFError, tarfile.TarError) as error:
@@ -67,44 +62,6 @@ def _unpacked(published: type[CIFAR10], root: Path) -> CIFAR10 | None:
         return None
 
 
-@contextlib.contextmanager
-def _one_download(root: Path) -> Iterator[None]:
-    """Held by one process at a time: torchvision downloads and unpacks in place, and two would spoil each other's
-    files. A dead process holds nothing."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".download.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _arrays(part: CIFAR10) -> Split:
     images = np.ascontiguousarray(part.data.transpose(0, 3, 1, 2))  # (N, H, W, C) -> (N, C, H, W)
     return Split(images, np.asarray(part.targets, dtype=np.int64))
-
-
-@contextlib.contextmanager
-def _unpacking_inside() -> Iterator[None]:
-    """Archives that torchvision unpacks stay in their folder: Python's own rule is to trust them, before 3.14. The
-    first releases of 3.11 know no other: there the archive's checksum alone vouches for it."""
-    if not hasattr(tarfile, "data_filter"):
-        yield
-        return
-    before = tarfile.TarFile.extraction_filter
-    tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
-    try:
-        yield
-    finally:
-        tarfile.TarFile.extraction_filter = before
-
-
-@contextlib.contextmanager
-def _patience_and_silence(progress: bool) -> Iterator[None]:
-    """A limit of a minute on a silent connection, which torchvision waits on forever; its bar only on a terminal."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(60)
-    shown = progress and sys.stderr.isatty()
-    try:
-        with contextlib.nullcontext() if shown else contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        socket.setdefaulttimeout(before)

@@ -22,5 +22,5 @@ def quicken(
         replace_average_pool(model)
     if native:
         use_native(model)
-    elif dtype == torch.bfloat16:
-        replace_strided_depthwise(model)
+    if dtype == torch.bfloat16:
+        replace_strided_depthwise(model)  # those that have no kernel of our own

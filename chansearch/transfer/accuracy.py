@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -17,25 +17,37 @@ def make_normalise(config: ImagesConfig, channels: int, device: torch.device) ->
     return Normalise(tuple(config.mean[:channels]), tuple(config.std[:channels]), device)
 
 
+NO_ANSWER = -1
+
+
 @torch.inference_mode()
-def count_right(
+def answers(
     network: Callable[[Tensor], Tensor],
     images: Images,
     share: Sequence[int],
     batch_size: int,
     processes: int,
     normalise: Normalise,
-) -> Tensor:
-    """Of the images ``share``, how many have their label first, and among the first five: float64 (2,), on the device.
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Of the images ``share``, a batch at a time: the labels, int64 (N,), and the classes that ``network`` finds
+    likeliest, int64 (N, up to 5), the likeliest first, both on the device.
 
-    ``network`` gives logits (N, K); an image whose logits are not all finite is not classified right.
+    ``network`` gives logits (N, K); an image whose logits are not all finite has ``NO_ANSWER`` in all places.
     """
     device = normalise.device
     batches = [list(share[start : start + batch_size]) for start in range(0, len(share), batch_size)]
-    right = torch.zeros(2, dtype=torch.float64, device=device)
     for pixels, labels in load_batches(images, batches, processes, device.type == "cuda"):
         logits = network(normalise(pixels.to(device, non_blocking=True)))
-        best = logits.topk(min(5, logits.shape[1]), dim=1).indices  # (N, 5), the likeliest first
-        hits = (best == labels.to(device, non_blocking=True)[:, None]) & logits.isfinite().all(1)[:, None]
+        best = logits.topk(min(5, logits.shape[1]), dim=1).indices
+        best = best.where(logits.isfinite().all(1)[:, None], NO_ANSWER)
+        yield labels.to(device, non_blocking=True), best
+
+
+def count_right(network: Callable[[Tensor], Tensor], images: Images, share: Sequence[int], *how) -> Tensor:
+    """How many have their label first, and among the first five: float64 (2,), on the device. See ``answers``."""
+    *_, normalise = how
+    right = torch.zeros(2, dtype=torch.float64, device=normalise.device)
+    for labels, best in answers(network, images, share, *how):
+        hits = best == labels[:, None]
         right += torch.stack([hits[:, 0].sum(), hits.sum()])
     return right

@@ -5,25 +5,76 @@ N images a micro-batch, C channels, H × W pixels, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
+from chansearch.errors import UserError
+from chansearch.nets.checkpoint import Checkpoint
+from chansearch.nets.network import Network
 from chansearch.nets.spec import NetworkSpec
+from chansearch.train.config import TrainConfig
+from chansearch.train.device import resolve_kernels
+from chansearch.train.quicken import quicken
 from chansearch.train.seeding import derive_seed
 from chansearch.transfer.accuracy import count_right, make_normalise
-from chansearch.transfer.batches import BatchPlan, micro_batches
+from chansearch.transfer.batches import BatchPlan, micro_batches, plan_batches
 from chansearch.transfer.config import TrainingConfig
-from chansearch.transfer.images import Part, load_batches, seed_all, training_images, validation_images
+from chansearch.transfer.images import (
+    Part,
+    find_training,
+    find_validation,
+    load_batches,
+    seed_all,
+    training_images,
+    validation_images,
+)
 from chansearch.transfer.recipe import make_erasing, make_mixup
 
 Batch = tuple[Tensor, Tensor]
 
 
+@dataclass(frozen=True)
+class ClassificationWork:
+    """See ``chansearch.transfer.launch.Work``."""
+
+    config: TrainingConfig
+    train: Part
+    val: Part
+    kind = "train"
+
+    @staticmethod
+    def find(config: TrainingConfig) -> ClassificationWork:
+        """With the images of ``config``; raises ``UserError`` where they are not there."""
+        return ClassificationWork(config, find_training(config.data), find_validation(config.data))
+
+    def facts(self) -> dict:
+        return {
+            "train_images": len(self.train),
+            "val_images": len(self.val),
+            "classes": list(self.train.classes),
+        }
+
+    def batches(self, workers: int) -> BatchPlan:
+        recipe = self.config.recipe
+        batches = plan_batches(len(self.train), recipe.batch_size, recipe.micro_batch, workers)
+        if (recipe.mixup or recipe.cutmix) and batches.micro_batch % 2:
+            raise UserError(
+                f"recipe.micro_batch: leaves {batches.micro_batch} images; Mixup and CutMix need an even number"
+            )
+        return batches
+
+    def task(self, start: Checkpoint, plan: BatchPlan, device: torch.device, rank: int, readers: int) -> Classification:
+        return Classification(self.config, self.train, self.val, plan, start.spec, device, rank, readers)
+
+
 class Classification:
-    """One worker's share of a training: what it shows, what it minimises, what it measures."""
+    """See ``chansearch.transfer.loop.Task``."""
+
+    score = "val_top1"
 
     def __init__(
         self,
@@ -47,10 +98,17 @@ class Classification:
         # Mixup smooths the labels that it mixes.
         self._smoothing = 0.0 if self._mixup else config.recipe.label_smoothing
         self._readers = readers
+        self._kernels = TrainConfig(kernels=config.train.kernels, compile="false")
 
     @property
     def steps_per_epoch(self) -> int:
         return self._plan.steps_per_epoch
+
+    def make_network(self, start: Checkpoint, dtype: torch.dtype) -> Network:
+        network = Network(start.spec)
+        network.load_state_dict(start.weights)
+        quicken(network, self._device, dtype, native=resolve_kernels(self._kernels, self._device))
+        return network
 
     def batches(self, epoch: int, first_step: int) -> Iterator[Batch]:
         """This worker's micro-batches of ``epoch`` from ``first_step`` on, on the device: float32 (N, C, H, W) and
@@ -89,3 +147,10 @@ class Classification:
             distributed.all_reduce(right)
         top1, top5 = (100 * right / len(self._val)).tolist()
         return {"val_top1": top1, "val_top5": top5}
+
+    def summary(self, row: Mapping[str, float]) -> list[str]:
+        return [
+            f"top-1 {row['val_top1']:.2f}",
+            f"top-5 {row['val_top5']:.2f}",
+            *([f"averaged {row['ema_val_top1']:.2f}"] if "ema_val_top1" in row else []),
+        ]

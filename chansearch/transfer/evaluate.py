@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from chansearch.errors import UserError
@@ -13,14 +15,25 @@ from chansearch.nets.checkpoint import load_checkpoint
 from chansearch.nets.model import find_checkpoint, open_model
 from chansearch.nets.network import is_finite
 from chansearch.train.device import resolve_device, resolve_precision
-from chansearch.transfer.accuracy import count_right, make_normalise
+from chansearch.transfer.accuracy import answers, make_normalise
 from chansearch.transfer.config import TrainingConfig, check_asked
 from chansearch.transfer.images import find_validation, validation_images
 from chansearch.transfer.plan import network_changes
 
 
-def evaluate(config: TrainingConfig) -> dict:
-    """Top-1 and top-5 in percent of ``config.model`` on the validation part of ``config.data``, with what was measured.
+@dataclass(frozen=True)
+class Evaluation:
+    """``facts`` in plain types: ``top1`` and ``top5`` in percent, and how they were measured. ``counts`` is int64
+    (K, K + 1): images of a class, by the class that was found for them; the last column has those for which none was,
+    the logits not being finite."""
+
+    facts: dict
+    classes: tuple[str, ...]
+    counts: np.ndarray
+
+
+def evaluate(config: TrainingConfig) -> Evaluation:
+    """Of ``config.model`` on the validation part of ``config.data``.
 
     Raises ``UserError`` where the network's classes are not those of the folder or its weights are not finite.
     """
@@ -51,19 +64,16 @@ def evaluate(config: TrainingConfig) -> dict:
     readers = config.data.workers if config.data.workers is not None else len(os.sched_getaffinity(0))
     images = validation_images(val, config.data, spec.input_size, spec.in_channels)
     start = time.perf_counter()
+    classes = len(val.classes)
+    counts, among_five = np.zeros((classes, classes + 1), dtype=np.int64), 0
+    normalise = make_normalise(config.data, spec.in_channels, device)
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-        right = count_right(
-            network,
-            images,
-            range(len(val)),
-            config.recipe.micro_batch,
-            readers,
-            make_normalise(config.data, spec.in_channels, device),
-        )
-    top1, top5 = (100 * right / len(val)).tolist()
-    return {
-        "top1": top1,
-        "top5": top5,
+        for labels, best in answers(network, images, range(len(val)), config.recipe.micro_batch, readers, normalise):
+            among_five += int((best == labels[:, None]).sum())
+            np.add.at(counts, (labels.cpu().numpy(), best[:, 0].cpu().numpy()), 1)  # NO_ANSWER is the last column
+    facts = {
+        "top1": 100 * int(np.trace(counts)) / len(val),
+        "top5": 100 * among_five / len(val),
         "images": len(val),
         "classes": len(val.classes),
         "data": str(val.root),
@@ -73,6 +83,7 @@ def evaluate(config: TrainingConfig) -> dict:
         "precision": str(dtype).removeprefix("torch."),
         "images_per_second": len(val) / (time.perf_counter() - start),
     }
+    return Evaluation(facts, val.classes, counts)
 
 
 def settings_of(model: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from chansearch.train.folder import list_images
 from chansearch.train.seeding import derive_seed
 from chansearch.train.splits import stratified_order
 from chansearch.transfer.config import ImagesConfig, RecipeConfig, data_root
+from chansearch.transfer.published import read_published
 
 _TRAIN_NAMES = ("train", "training")
 _VAL_NAMES = ("val", "validation", "valid", "test")
@@ -53,18 +54,32 @@ def find_part(config: ImagesConfig, names: tuple[str, ...], images_per_class: in
     Raises ``UserError`` where there is none, where it is no data set, or has other than ``config.classes`` classes.
     """
     root = data_root(config)
+    if config.published is not None:
+        return _published_part(config, root, names == _TRAIN_NAMES, images_per_class, key)
     found = next((name for name in names if (root / name).is_dir()), None)
     if found is None:
         raise UserError(f"data.root: '{root}' has no folder {' or '.join(names)}; expected DIR/{names[0]}/<class>/…")
     listing = list_images(str(root / found), "data.root")
-    if config.classes is not None and len(listing.classes) != config.classes:
-        raise UserError(
-            f"data.root: '{root / found}' has {len(listing.classes)} classes, data={config.name} has {config.classes}; "
-            "other images are data=folder"
-        )
+    _check_classes(config, root / found, listing.classes)
     chosen = _subset(listing.labels, images_per_class, config.subset_seed, key)
     paths = np.array([os.fsencode(listing.paths[index].relative_to(root / found)) for index in chosen])
     return Part(found, root / found, listing.classes, paths, listing.labels[chosen])
+
+
+def _check_classes(config: ImagesConfig, folder: Path, classes: Sequence[str]) -> None:
+    if config.classes is not None and len(classes) != config.classes:
+        raise UserError(
+            f"data.root: '{folder}' has {len(classes)} classes, data={config.name} has {config.classes}; "
+            "other images are data=folder"
+        )
+
+
+def _published_part(config: ImagesConfig, root: Path, training: bool, images_per_class: int | None, key: str) -> Part:
+    classes, paths, labels = read_published(config.published, root, training, config.download)
+    _check_classes(config, root, classes)
+    chosen = _subset(labels, images_per_class, config.subset_seed, key)
+    names = np.array([os.fsencode(paths[index].relative_to(root)) for index in chosen])
+    return Part("training" if training else "test", root, tuple(classes), names, labels[chosen])
 
 
 def find_training(config: ImagesConfig) -> Part:
@@ -156,10 +171,16 @@ def validation_images(part: Part, config: ImagesConfig, size: int, channels: int
     return Images(part, transform, channels)
 
 
+def collate(items: list) -> tuple[torch.Tensor, torch.Tensor] | BrokenImage:
+    """A broken image is handed on: an exception of a reading process would arrive with its whole traceback as text."""
+    return next((item for item in items if isinstance(item, BrokenImage)), None) or fast_collate(items)
+
+
 def load_batches(
-    images: Images, batches: Iterable[list[int]], processes: int, pin_memory: bool
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Each of ``batches``, lists of indices: uint8 (N, C, H, W) and int64 (N,).
+    images: Dataset, batches: Iterable[list[int]], processes: int, pin_memory: bool, collate: Callable = collate
+) -> Iterator[tuple]:
+    """Each of ``batches``, lists of indices, as ``collate`` puts them together: of ``Images`` uint8 (N, C, H, W) and
+    int64 (N,).
 
     Raises ``UserError``, naming the file, for an image that cannot be decoded.
     """
@@ -167,7 +188,7 @@ def load_batches(
         images,
         batch_sampler=batches,
         num_workers=processes,
-        collate_fn=_collate,
+        collate_fn=collate,
         pin_memory=pin_memory,
         worker_init_fn=_single_thread if processes else None,
     )
@@ -175,11 +196,6 @@ def load_batches(
         if isinstance(batch, BrokenImage):
             raise UserError(f"data.root: cannot read image '{batch.path}' ({batch.reason}); repair it or remove it")
         yield batch
-
-
-def _collate(items: list) -> tuple[torch.Tensor, torch.Tensor] | BrokenImage:
-    """A broken image is handed on: an exception of a reading process would arrive with its whole traceback as text."""
-    return next((item for item in items if isinstance(item, BrokenImage)), None) or fast_collate(items)
 
 
 def _single_thread(_: int) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from ray.exceptions import RayActorError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, UserCallback, get_context
@@ -17,28 +18,65 @@ from ray.train.torch import TorchTrainer
 from chansearch.cluster import check_recorded, ray_session
 from chansearch.config import from_plain
 from chansearch.errors import Interrupted, UserError
-from chansearch.files import check_disk, section, time_stamp
+from chansearch.files import check_disk, section, time_stamp, unused
 from chansearch.nets.checkpoint import load_checkpoint, save_checkpoint
 from chansearch.provenance import provenance, record_resume
 from chansearch.train.results import Diverged
 from chansearch.transfer.batches import BatchPlan
-from chansearch.transfer.config import TRAINING, TrainingConfig
+from chansearch.transfer.classification import ClassificationWork
+from chansearch.transfer.config import TRAINING, TaskConfig
+from chansearch.transfer.crew import Crew, local_crew, make_crew
 from chansearch.transfer.folder import TrainingFolder
-from chansearch.transfer.images import Part, find_training, find_validation
 from chansearch.transfer.meeting import FileMeeting
-from chansearch.transfer.plan import Crew, Plan, describe, estimate, local_crew, make_batches, make_crew
+
+if TYPE_CHECKING:
+    import torch
+
+    from chansearch.nets.checkpoint import Checkpoint
+    from chansearch.nets.model import Model
+    from chansearch.transfer.loop import Task
 
 _LOOK_SECONDS = 0.5  # between looks at the log
 _GROUP_FAILURES = 3  # of workers that do not start, as on a cluster that has lost a node for good
+
+
+class Work(Protocol):
+    """What a training learns from: sent to its workers, and found again when it goes on."""
+
+    config: TaskConfig
+    kind: str  # in the default name of the folder
+
+    def facts(self) -> dict:
+        """Of the images, in plain types: a training that goes on must find the same."""
+
+    def batches(self, workers: int) -> BatchPlan:
+        """Raises ``UserError`` where the images of a step cannot be shared out."""
+
+    def task(self, start: Checkpoint, plan: BatchPlan, device: torch.device, rank: int, readers: int) -> Task:
+        """Of worker ``rank``, whose images ``readers`` processes read, 0: itself."""
+
+
+class Plan(Protocol):
+    """A checked training."""
+
+    work: Work
+    model: Model
+
+    def start(self) -> Checkpoint:
+        """All weights as training begins."""
+
+    def describe(self, crew: Crew, batches: BatchPlan) -> str:
+        """In figures, a line each."""
+
+    def estimate(self, crew: Crew) -> str:
+        """The time it will take."""
 
 
 @dataclass(frozen=True)
 class Job:
     """What a worker is sent."""
 
-    config: TrainingConfig
-    train: Part
-    val: Part
+    work: Work
     batches: BatchPlan
     crew: Crew
     folder: TrainingFolder
@@ -46,13 +84,14 @@ class Job:
 
 def rehearse(plan: Plan) -> None:
     """Print the plan and the time it will take; starts no worker and writes nothing."""
-    if plan.config.cluster.address == "local":
-        crew = local_crew(plan.config)
+    config = plan.work.config
+    if config.cluster.address == "local":
+        crew = local_crew(config)
     else:
-        with ray_session(plan.config.cluster):
-            crew = _cluster_crew(plan.config)
-    print(describe(plan, crew, make_batches(plan.config, len(plan.train), crew)), flush=True)
-    print(estimate(plan, crew))
+        with ray_session(config.cluster):
+            crew = _cluster_crew(config)
+    print(plan.describe(crew, plan.work.batches(crew.workers)), flush=True)
+    print(plan.estimate(crew))
 
 
 def start(plan: Plan) -> TrainingFolder:
@@ -60,23 +99,24 @@ def start(plan: Plan) -> TrainingFolder:
 
     Raises ``UserError`` before any worker starts or where training cannot go on, ``Interrupted`` on Ctrl-C.
     """
-    # The folder can be resumed from anywhere.
-    root = str(Path(plan.config.data.root).expanduser().absolute())
-    config = dataclasses.replace(plan.config, data=dataclasses.replace(plan.config.data, root=root))
-    path = Path(config.results) / (config.name or _default_name(plan))
+    work, config = plan.work, plan.work.config
+    results = Path(config.results)
+    path = results / config.name if config.name else unused(results / _default_name(plan))
     TrainingFolder(path).refuse_existing()
-    check_disk(Path(config.results))
+    check_disk(results)
     if config.cluster.address == "local":
-        make_batches(config, len(plan.train), local_crew(config))  # what is wrong is said before Ray takes its seconds
+        work.batches(local_crew(config).workers)  # what is wrong is said before Ray takes its seconds
     with ray_session(config.cluster) as session:
         crew = _cluster_crew(config)
-        batches = make_batches(config, len(plan.train), crew)
-        print(describe(plan, crew, batches), flush=True)
-        facts = provenance(train_images=len(plan.train), val_images=len(plan.val), classes=list(plan.train.classes))
-        folder = TrainingFolder.create(path, dataclasses.asdict(config) | {"provenance": facts})
+        batches = work.batches(crew.workers)
+        print(plan.describe(crew, batches), flush=True)
+        # The folder can be resumed from anywhere.
+        root = str(Path(config.data.root).expanduser().absolute())
+        recorded = dataclasses.replace(config, data=dataclasses.replace(config.data, root=root))
+        folder = TrainingFolder.create(path, dataclasses.asdict(recorded) | {"provenance": provenance(**work.facts())})
         save_checkpoint(folder.start_file, plan.start())
         with folder.locked():
-            _train(Job(config, plan.train, plan.val, batches, crew, folder), session.dashboard)
+            _train(Job(work, batches, crew, folder), session.dashboard)
     return folder
 
 
@@ -86,29 +126,40 @@ def resume(folder: TrainingFolder) -> None:
     Raises ``UserError`` where it cannot be read or its images have changed, ``Interrupted`` on Ctrl-C.
     """
     held = folder.config()
-    config = from_plain(held, str(folder.config_file), TRAINING)
+    config, find = _recorded(held, str(folder.config_file))
     check_recorded(config.cluster, str(folder.config_file))
     if folder.epochs_done() == config.recipe.epochs:
         print(f"training: {folder.path} is complete: {config.recipe.epochs} epochs")
         return
     load_checkpoint(folder.start_file)  # workers will; a damaged one is said before they start
-    train, val = find_training(config.data), find_validation(config.data)
-    facts = section(held, "provenance")
-    for key, found in (("train_images", len(train)), ("val_images", len(val)), ("classes", list(train.classes))):
-        if facts.get(key) != found:
+    work, recorded = find(config), section(held, "provenance")
+    for key, found in work.facts().items():
+        if recorded.get(key) != found:
             raise UserError(f"data.root: {key.replace('_', ' ')} are not those the training began with")
     with folder.locked(), ray_session(config.cluster) as session:
         crew = _cluster_crew(config)
-        batches = make_batches(config, len(train), crew)
+        batches = work.batches(crew.workers)
         record_resume(folder.config_file)
-        _train(Job(config, train, val, batches, crew, folder), session.dashboard)
+        _train(Job(work, batches, crew, folder), session.dashboard)
+
+
+def _recorded(held: dict, source: str) -> tuple[TaskConfig, Callable[[TaskConfig], Work]]:
+    """What a training was asked for, and how what it learns from is found."""
+    if "detector" not in held:
+        return from_plain(held, source, TRAINING), ClassificationWork.find
+    from chansearch.transfer.detection.config import DETECTION
+    from chansearch.transfer.detection.task import DetectionWork
+    from chansearch.transfer.plan import require_pycocotools
+
+    require_pycocotools()
+    return from_plain(held, source, DETECTION), DetectionWork.find
 
 
 def _default_name(plan: Plan) -> str:
-    return f"train-{plan.model.name}-{plan.config.data.name}-{time_stamp()}"
+    return f"{plan.work.kind}-{plan.model.name}-{plan.work.config.data.name}-{time_stamp()}"
 
 
-def _cluster_crew(config: TrainingConfig) -> Crew:
+def _cluster_crew(config: TaskConfig) -> Crew:
     import ray
 
     resources = ray.cluster_resources()
@@ -121,9 +172,10 @@ def _train(job: Job, dashboard: str | None) -> None:
         print(f"Ray dashboard: {dashboard}", flush=True)
     print(f"training: {job.folder.path}", flush=True)
     # Workers stand in a folder of their own.
-    folder, crew, retries = TrainingFolder(job.folder.path.resolve()), job.crew, job.config.cluster.retries
+    config = job.work.config
+    folder, crew, retries = TrainingFolder(job.folder.path.resolve()), job.crew, config.cluster.retries
     folder.begin()
-    is_local = job.config.cluster.address == "local"
+    is_local = config.cluster.address == "local"
     meeting = tempfile.TemporaryDirectory(prefix="chansearch-")
     trainer = TorchTrainer(
         _work,
@@ -143,7 +195,7 @@ def _train(job: Job, dashboard: str | None) -> None:
     )
     try:
         with meeting:
-            failure = _follow(trainer.fit, job.folder, job.config.recipe.epochs)
+            failure = _follow(trainer.fit, job.folder, config.recipe.epochs)
     finally:
         folder.forget_ray()
     if (reason := folder.why_ended()) is not None:
@@ -207,19 +259,19 @@ def _work(settings: dict) -> None:
     import torch
     from ray.train.torch import get_device
 
-    from chansearch.transfer.classification import Classification
     from chansearch.transfer.loop import Trainer
 
     job: Job = settings["job"]
+    config = job.work.config
     if job.folder.why_ended() is not None:
         return
     torch.set_num_threads(job.crew.cpus)
     rank, device = get_context().get_world_rank(), get_device()
     try:
         start = load_checkpoint(job.folder.start_file)
-        readers = job.config.data.workers if job.config.data.workers is not None else job.crew.cpus
-        task = Classification(job.config, job.train, job.val, job.batches, start.spec, device, rank, readers)
-        Trainer(job.config, job.batches, task, start, job.folder, device, rank).run()
+        readers = config.data.workers if config.data.workers is not None else job.crew.cpus
+        task = job.work.task(start, job.batches, device, rank, readers)
+        Trainer(config, job.batches, task, start, job.folder, device, rank).run()
     except UserError as error:
         job.folder.end(str(error))
         raise

@@ -6,9 +6,10 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from timm.utils import distribute_bn
@@ -17,16 +18,37 @@ from torch.nn.parallel import DistributedDataParallel
 
 from chansearch.errors import UserError
 from chansearch.nets.checkpoint import Checkpoint, read_tensors, save_checkpoint, write_tensors
-from chansearch.nets.network import Network, is_finite
-from chansearch.train.config import TrainConfig
-from chansearch.train.device import resolve_kernels, resolve_precision
-from chansearch.train.quicken import quicken
+from chansearch.nets.network import is_finite
+from chansearch.train.device import resolve_precision
 from chansearch.train.results import Diverged
 from chansearch.transfer.batches import BatchPlan
-from chansearch.transfer.classification import Classification
-from chansearch.transfer.config import TrainingConfig
+from chansearch.transfer.config import TaskConfig
 from chansearch.transfer.folder import TrainingFolder
 from chansearch.transfer.recipe import make_average, make_optimizer, make_schedule
+
+
+class Task(Protocol):
+    """One worker's share of a training: what it shows, what it minimises, what it measures."""
+
+    score: str  # the measure that says which weights are better: the network's or their average's
+
+    @property
+    def steps_per_epoch(self) -> int: ...
+
+    def make_network(self, start: Checkpoint, dtype: torch.dtype) -> nn.Module:
+        """With the weights of ``start``, on the CPU, as it is trained fastest on the task's device in ``dtype``."""
+
+    def batches(self, epoch: int, first_step: int) -> Iterator[Any]:
+        """This worker's micro-batches of ``epoch`` from ``first_step`` on; a generator."""
+
+    def loss(self, network: nn.Module, batch: Any) -> torch.Tensor:
+        """The mean over the images of a micro-batch, float32 ()."""
+
+    def measure(self, network: nn.Module) -> dict[str, float]:
+        """Over all validation images and all workers, the same on each of them."""
+
+    def summary(self, row: Mapping[str, float]) -> list[str]:
+        """The measures of an epoch for a person."""
 
 
 @dataclass
@@ -48,9 +70,9 @@ class Trainer:
 
     def __init__(
         self,
-        config: TrainingConfig,
+        config: TaskConfig,
         plan: BatchPlan,
-        task: Classification,
+        task: Task,
         start: Checkpoint,
         folder: TrainingFolder,
         device: torch.device,
@@ -59,11 +81,8 @@ class Trainer:
         """``start`` holds the network as training begins. Raises ``UserError`` for what ``device`` cannot do."""
         self._config, self._plan, self._task, self._start = config, plan, task, start
         self._folder, self._device, self._rank = folder, device, rank
-        self._network = Network(start.spec)
-        self._network.load_state_dict(start.weights)
         dtype = resolve_precision(config.train.precision, device)
-        kernels = TrainConfig(kernels=config.train.kernels, compile="false")
-        quicken(self._network, device, dtype, native=resolve_kernels(kernels, device))
+        self._network = task.make_network(start, dtype)
         if config.recipe.sync_bn:
             self._network = nn.SyncBatchNorm.convert_sync_batchnorm(self._network)
         self._network.to(device, memory_format=torch.channels_last)
@@ -200,7 +219,7 @@ class Trainer:
 
     def _record(self, row: dict[str, float], board) -> None:
         """An epoch is over: the model first, for what a checkpoint holds is never trained again."""
-        averaged = row.get("ema_val_top1", -1.0) > row["val_top1"]
+        averaged = row.get(f"ema_{self._task.score}", -1.0) > row[self._task.score]
         best = self._average.module if averaged else self._network
         weights = {name: value.cpu() for name, value in best.state_dict().items()}
         with _writing(self._folder.model_file) as path:
@@ -208,7 +227,7 @@ class Trainer:
         for name in row.keys() - {"epoch"}:
             board.add_scalar(name, row[name], row["epoch"])
         board.flush()
-        self._folder.log(_line(row, self._config.recipe.epochs))
+        self._folder.log(_line(row, self._task.summary(row), self._config.recipe.epochs))
         if row["epoch"] == self._config.recipe.epochs:
             what = "the average of the weights" if averaged else "the weights"
             self._folder.log(f"{self._folder.model_file} holds {what} of the last epoch")
@@ -267,16 +286,14 @@ def _writing(path: Path) -> Iterator[Path]:
         raise UserError(f"results: {path} cannot be written: {error}; the checkpoint before it stays") from None
 
 
-def _line(row: dict[str, float], epochs: int) -> str:
+def _line(row: dict[str, float], measures: list[str], epochs: int) -> str:
     """One epoch for a person."""
     left = row["seconds"] * (epochs - row["epoch"]) / 60
     parts = [
         f"epoch {row['epoch']}/{epochs}",
         f"loss {row['train_loss']:.3f}",
         f"lr {row['lr']:.3g}",
-        f"top-1 {row['val_top1']:.2f}",
-        f"top-5 {row['val_top5']:.2f}",
-        *([f"averaged {row['ema_val_top1']:.2f}"] if "ema_val_top1" in row else []),
+        *measures,
         f"{row['images_per_second']:,.0f} images/s",
         *([f"{left:,.0f} min left" if left >= 1 else "under a minute left"] if row["epoch"] < epochs else []),
     ]

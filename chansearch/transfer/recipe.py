@@ -12,15 +12,15 @@ from timm.utils import ModelEmaV3
 from torch import nn
 
 from chansearch.errors import UserError
-from chansearch.transfer.config import RecipeConfig
+from chansearch.transfer.config import OptimizationConfig, RecipeConfig
 
 
-def peak_lr(recipe: RecipeConfig) -> float:
+def peak_lr(recipe: OptimizationConfig) -> float:
     """At the top of the schedule: linear in the batch (arXiv 1706.02677), the paper's 0.5 at its 512 images."""
     return recipe.lr * recipe.batch_size / recipe.lr_batch_size
 
 
-def make_optimizer(network: nn.Module, recipe: RecipeConfig) -> torch.optim.Optimizer:
+def make_optimizer(network: nn.Module, recipe: OptimizationConfig) -> torch.optim.Optimizer:
     """Biases and BatchNorm are not decayed. Raises ``UserError`` for an optimizer timm does not know."""
     try:
         return create_optimizer_v2(
@@ -35,8 +35,9 @@ def make_optimizer(network: nn.Module, recipe: RecipeConfig) -> torch.optim.Opti
         raise UserError(f"recipe.optimizer: {recipe.optimizer!r} cannot be used: {reason}; allowed: timm's") from None
 
 
-def make_schedule(optimizer: torch.optim.Optimizer, recipe: RecipeConfig, steps_per_epoch: int) -> Scheduler:
+def make_schedule(optimizer: torch.optim.Optimizer, recipe: OptimizationConfig, steps_per_epoch: int) -> Scheduler:
     """Stateless: ``step_update(n)`` sets the rate of step n, from 0."""
+    tenths = {"decay_milestones": recipe.milestones, "decay_rate": 0.1} if recipe.milestones else {}
     scheduler, _ = create_scheduler_v2(
         optimizer,
         sched=recipe.schedule,
@@ -46,11 +47,12 @@ def make_schedule(optimizer: torch.optim.Optimizer, recipe: RecipeConfig, steps_
         min_lr=recipe.min_lr,
         step_on_epochs=False,
         updates_per_epoch=steps_per_epoch,
+        **tenths,
     )
     return scheduler
 
 
-def make_average(network: nn.Module, recipe: RecipeConfig) -> ModelEmaV3 | None:
+def make_average(network: nn.Module, recipe: OptimizationConfig) -> ModelEmaV3 | None:
     """A running average of the weights whose decay grows to ``recipe.ema_decay``, so that it is of use early too."""
     return ModelEmaV3(network, decay=recipe.ema_decay, use_warmup=True) if recipe.ema_decay is not None else None
 

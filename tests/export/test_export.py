@@ -380,6 +380,14 @@ class TestTheFile:
         assert captured.err.startswith("chansearch: note: ")
         assert captured.err.count("\n") == 1
 
+    def test_channels_that_are_all_the_same_are_said_to_have_no_shape(self, capsys):
+        assert main(["export", "--channels", "32x5"]) == 0
+        captured = capsys.readouterr()
+        assert tuple(yaml.safe_load(captured.out)["network"]["channels"]) == REXNET
+        assert captured.err == (
+            "chansearch: note: channels that are all the same have no shape; a straight line is taken\n"
+        )
+
     def test_options_of_the_command_line_reach_the_file(self, capsys):
         arguments = ["--params", "3M", "--divisor", "8", "--se", "none", "--activation", "relu6", "--classes", "5"]
         assert main(["export", "--channels", LINE, *arguments, "--input-size", "160"]) == 0

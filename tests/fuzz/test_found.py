@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from chansearch.cli import main
 from chansearch.config import compose, from_plain
 from chansearch.cost import price_spec
 from chansearch.cost.memory import check_memory
@@ -220,6 +221,31 @@ def test_preprocessing_that_is_none(changed):
     """``eval`` made a setting of it, and a setting may read the environment."""
     with pytest.raises(UserError, match="preprocessing is none"):
         Preprocessing.from_dict(Preprocessing().to_dict() | changed, "x.pt")
+
+
+def test_keys_that_are_no_words(tmp_path):
+    (tmp_path / "net.yaml").write_text("? [a, b]\n: 1")
+    answer = command(["build", str(tmp_path / "net.yaml")])
+    assert answer.code == 2
+    assert answer.err.endswith("net.yaml: cannot be read as YAML: a key in it is no plain value\n")
+    with pytest.raises(UserError, match=r"^config\.yaml: a key is None; keys are words$"):
+        from_plain({"constraint": {None: None}}, "config.yaml")
+
+
+def test_memory_that_is_not_there(monkeypatch, capsys):
+    """As torch says it; other failures are no user's matter."""
+    said = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
+    for error, code in ((RuntimeError(f"{said} allocate 770703360 bytes"), 2), (MemoryError(), 2)):
+        monkeypatch.setattr("chansearch.cli.networks._build", lambda given, error=error: _raise(error))
+        assert main(["build", "rexnet_100"]) == code
+        assert capsys.readouterr().err.startswith("chansearch: out of memory: ")
+    monkeypatch.setattr("chansearch.cli.networks._build", lambda given: _raise(RuntimeError("a bug")))
+    with pytest.raises(RuntimeError, match="a bug"):
+        main(["build", "rexnet_100"])
+
+
+def _raise(error: Exception):
+    raise error
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from chansearch.files import write_aside
 from chansearch.search.candidate import State
 from chansearch.search.rundir import RunDirectory
 from chansearch.search.study import StudyFile
-from chansearch.train.cifar import _unpacking_inside
+from chansearch.train.download import unpacking_inside
 from chansearch.transfer.folder import TrainingFolder
 from tests.export.runs import make_run
 from tests.report.synthetic import config, make_record, population, write_run
@@ -180,7 +180,7 @@ def test_an_archive_stays_in_its_folder(member, tmp_path):
     filter_before = tarfile.TarFile.extraction_filter
     # Python leaves out the first slashes of an absolute name, which makes it one inside; it may refuse it one day.
     refused = contextlib.suppress(tarfile.TarError) if member == "absolute" else pytest.raises(tarfile.TarError)
-    with refused, _unpacking_inside():
+    with refused, unpacking_inside():
         extract_archive(tmp_path / "evil.tar.gz", tmp_path / "data")
     inside = tmp_path / "data" / str(tmp_path / "evil").lstrip("/")
     unpacked = [path for path in (tmp_path / "data").rglob("*") if path.is_symlink() or not path.is_dir()]

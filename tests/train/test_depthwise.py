@@ -45,6 +45,20 @@ def test_in_bfloat16_it_rounds_like_torch():
         assert (ours - theirs).abs().max() <= 0.02 * theirs.abs().max()  # bfloat16 has 8 bits: steps of 0.4 to 0.8 %
 
 
+def test_on_a_single_pixel_in_bfloat16_the_gradient_is_written():
+    """torch's own is what the memory held before: not a number, for one."""
+    x = torch.randn(8, 64, 1, 1).to(memory_format=torch.channels_last)
+    for _ in range(20):
+        junk = [torch.full((64, 64), torch.nan) for _ in range(50)]
+        del junk
+        conv = nn.Conv2d(64, 64, 3, stride=2, padding=1, groups=64, bias=False)
+        with torch.autocast("cpu", torch.bfloat16):
+            _, _, gradient = _gradients(Stride2Depthwise(conv), x)
+        assert gradient.isfinite().all()
+        assert gradient[:, 0, 1, 1].abs().min() > 0
+        assert gradient.count_nonzero() == 64  # the kernel's middle alone has seen the pixel
+
+
 @pytest.mark.parametrize(
     "change",
     [

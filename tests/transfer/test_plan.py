@@ -12,7 +12,8 @@ from chansearch.errors import UserError
 from chansearch.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from chansearch.nets.network import Network
 from chansearch.transfer.config import TRAINING, TrainingConfig
-from chansearch.transfer.plan import Crew, check, describe, make_batches, make_crew
+from chansearch.transfer.crew import Crew, make_crew
+from chansearch.transfer.plan import check
 from tests.transfer.tiny import SPEC, config, settings
 
 REFUSALS = {
@@ -124,7 +125,7 @@ class TestCrew:
 def test_the_plan_in_figures(world):
     plan = check(config(world, "recipe.batch_size=24"))
     crew = Crew(2, 1, on_gpus=False)
-    text = describe(plan, crew, make_batches(plan.config, len(plan.train), crew))
+    text = plan.describe(crew, plan.work.batches(crew.workers))
     assert "tiny, fresh weights, 16x16: 4,440 params, 290,568 MACs (the paper's FLOPs)" in text
     assert "90 to train on" in text
     assert "27 to measure on" in text
@@ -134,7 +135,7 @@ def test_the_plan_in_figures(world):
 
 def test_mixup_needs_pairs(world):
     with pytest.raises(UserError, match=r"leaves 5 images; Mixup and CutMix need an even number"):
-        make_batches(config(world, "recipe.batch_size=15"), 90, Crew(1, 1, on_gpus=False))
+        check(config(world, "recipe.batch_size=15")).work.batches(workers=1)
 
 
 def test_the_seed_draws_the_weights(world):

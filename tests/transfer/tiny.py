@@ -14,11 +14,10 @@ from chansearch.config import compose
 from chansearch.nets.checkpoint import save_checkpoint
 from chansearch.nets.files import spec_to_dict
 from chansearch.nets.spec import NetworkSpec
-from chansearch.transfer.classification import Classification
 from chansearch.transfer.config import TRAINING, TrainingConfig
 from chansearch.transfer.folder import TrainingFolder
 from chansearch.transfer.loop import Trainer
-from chansearch.transfer.plan import Crew, check, make_batches
+from chansearch.transfer.plan import check
 
 CLASSES = ("ant", "bee", "cat")
 SPEC = NetworkSpec(
@@ -89,14 +88,14 @@ def config(root: Path, *more: str) -> TrainingConfig:
 def make_trainer(root: Path, name: str, *more: str) -> Trainer:
     """One worker in this process; in the same folder, a second one goes on where the first was."""
     plan = check(config(root, *more))
-    batches = make_batches(plan.config, len(plan.train), Crew(1, 1, False))
+    batches = plan.work.batches(workers=1)
     folder = TrainingFolder(root / name)
     if not folder.path.exists():
         folder = TrainingFolder.create(root / name, {})
         save_checkpoint(folder.start_file, plan.start())
     start = plan.start()
     device = torch.device("cpu")
-    task = Classification(plan.config, plan.train, plan.val, batches, start.spec, device, rank=0, readers=0)
+    task = plan.work.task(start, batches, device, rank=0, readers=0)
     return Trainer(plan.config, batches, task, start, folder, device, rank=0)
 
 
