@@ -148,7 +148,8 @@ class Classification:
         top1, top5 = (100 * right / len(self._val)).tolist()
         return {"val_top1": top1, "val_top5": top5}
 
-    def summary(self, row: Mapping[str, float]) -> list[str]:
+    @staticmethod
+    def summary(row: Mapping[str, float]) -> list[str]:
         return [
             f"top-1 {row['val_top1']:.2f}",
             f"top-5 {row['val_top5']:.2f}",

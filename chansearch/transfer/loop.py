@@ -47,7 +47,8 @@ class Task(Protocol):
     def measure(self, network: nn.Module) -> dict[str, float]:
         """Over all validation images and all workers, the same on each of them."""
 
-    def summary(self, row: Mapping[str, float]) -> list[str]:
+    @staticmethod
+    def summary(row: Mapping[str, float]) -> list[str]:
         """The measures of an epoch for a person."""
 
 

@@ -11,6 +11,7 @@ from chansearch.nets.checkpoint import load_checkpoint, read_tensors
 from chansearch.nets.model import open_model
 from chansearch.train.results import Diverged
 from chansearch.transfer import loop
+from chansearch.transfer.classification import Classification
 from tests.transfer.tiny import CLASSES, SPEC, make_trainer, run_until
 
 STEPS = 5  # an epoch
@@ -193,8 +194,9 @@ def test_the_line_of_an_epoch():
     row = {"epoch": 2, "train_loss": 1.23456, "lr": 0.5, "val_top1": 61.2, "val_top5": 83.4}
     row |= {"ema_val_top1": 62.5, "images_per_second": 1234.5, "seconds": 90.0}
     expected = "epoch 2/10  loss 1.235  lr 0.5  top-1 61.20  top-5 83.40  averaged 62.50  1,234 images/s  12 min left"
-    assert loop._line(row, 10) == expected
-    assert "left" not in loop._line(row, 2)
+    measures = Classification.summary(row)
+    assert loop._line(row, measures, 10) == expected
+    assert "left" not in loop._line(row, measures, 2)
 
 
 def test_weights_that_left_the_finite_numbers_replace_no_checkpoint(world):

@@ -177,7 +177,8 @@ class Detection:
                 found.extend(one)
         return {f"val_{name}": value for name, value in main_figures(self._measure(found)).items()}
 
-    def summary(self, row: Mapping[str, float]) -> list[str]:
+    @staticmethod
+    def summary(row: Mapping[str, float]) -> list[str]:
         return [
             f"box AP {row['val_box_ap']:.2f}",
             f"AP50 {row['val_box_ap50']:.2f}",

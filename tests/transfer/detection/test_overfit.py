@@ -7,20 +7,15 @@ import pytest
 
 from benchmarks.detection import overfit_settings
 from chansearch.cli import main
+from chansearch.transfer.detection.config import HEADS
 from tests.transfer.detection.scenes import make_scenes
 
 ENOUGH = 80.0
 EPOCHS = 30
+pytestmark = pytest.mark.harm
 
 
-@pytest.mark.parametrize(
-    "head",
-    [
-        pytest.param("ssdlite", marks=pytest.mark.slow),
-        pytest.param("fasterrcnn", marks=pytest.mark.harm),
-        pytest.param("maskrcnn", marks=pytest.mark.harm),
-    ],
-)
+@pytest.mark.parametrize("head", HEADS)
 def test_sixteen_pictures_are_learned(head, tmp_path, capsys):
     make_scenes(tmp_path / "scenes")
     assert main(["transfer", head, *overfit_settings(tmp_path, head, EPOCHS)]) == 0
