@@ -45,3 +45,9 @@ def cluster(tmp_path_factory):
     started = RayCluster(tmp_path_factory.mktemp("cluster"))
     yield f"cluster.address={started.address}"
     started.kill_tree()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: beside them the other worker has quick ones to do, and at the end none waits."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
