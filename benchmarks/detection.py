@@ -43,12 +43,12 @@ PUBLISHED = (
 )
 
 
-def as_published(head: str, categories: int = _COCO) -> DetectorSpec:
+def as_published(head: str) -> DetectorSpec:
     """As the paper's tables have it: SSDLite at 320 × 320, the others at 1280 × 800, which their MACs are of."""
     height, width = (320, 320) if head == "ssdlite" else (800, 1280)
     return DetectorSpec(
         head=head,
-        categories=categories,
+        categories=_COCO,
         min_size=height,
         max_size=width,
         fpn_channels=256,

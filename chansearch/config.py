@@ -278,8 +278,7 @@ def from_plain(data: dict, source: str, tree: Tree = SEARCH) -> Any:
     # A run directory may come from anywhere, and OmegaConf would read the environment for a ${oc.env:…} in it.
     if "${" in str(settings):
         raise UserError(f"{source}: holds an interpolation, '${{…}}'; a run's config.yaml has plain values only")
-    if (odd := _odd_key(settings)) is not None:
-        raise UserError(f"{source}: a key is {odd[0]!r}; keys are words")
+    _check_keys(settings, source)
     try:
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(tree.schema), OmegaConf.create(settings)))
         _check_lists(config)
@@ -288,14 +287,13 @@ def from_plain(data: dict, source: str, tree: Tree = SEARCH) -> Any:
     return config
 
 
-def _odd_key(settings: dict) -> tuple[object] | None:
-    """A key that is no text, anywhere."""
+def _check_keys(settings: dict, source: str) -> None:
+    """Raises ``UserError`` for a key that is no text, anywhere: OmegaConf's words for it are a programmer's."""
     for key, value in settings.items():
         if not isinstance(key, str):
-            return (key,)
-        if isinstance(value, dict) and (found := _odd_key(value)) is not None:
-            return found
-    return None
+            raise UserError(f"{source}: a key is {key!r}; keys are words")
+        if isinstance(value, dict):
+            _check_keys(value, source)
 
 
 def with_settings(data: dict, settings: Sequence[str]) -> dict:

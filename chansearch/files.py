@@ -85,12 +85,10 @@ def read_yaml(file: Path, name: str) -> object:
         raise UserError(f"{name} cannot be read as YAML: it is nested too deeply") from None
     except ValueError:  # 2020-13-45, for one
         raise UserError(f"{name} cannot be read as YAML: a date or number in it is none, or far too large") from None
-    except yaml.constructor.ConstructorError as error:
-        # yaml's own words for a list or a mapping that stands where a key should are for programmers.
-        wrong = "a key in it is no plain value" if "unhashable" in str(error) else " ".join(str(error).split())
-        raise UserError(f"{name} cannot be read as YAML: {wrong}") from None
     except (OSError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        if "unhashable" in reason:  # yaml's own word for a list or a mapping that stands where a key should
+            reason = "a key in it is no plain value"
         raise UserError(f"{name} cannot be read as YAML: {reason}") from None
     if nodes > _MOST_NODES:
         raise UserError(f"{name} holds more than {_MOST_NODES:,} values, each alias counted as what it stands for")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,18 +68,26 @@ def _train_help() -> str:
 
 
 def _train(given: argparse.Namespace) -> int:
-    from chansearch.config import compose
-    from chansearch.transfer.config import TRAINING, check_asked
-
     if given.resume is not None:
         if given.overrides:
             raise UserError(f"{given.overrides[0]!r}: a training goes on as it was begun; --resume takes no settings")
         return _resume(given.resume)
-    config = compose(given.overrides, given.config_dir, TRAINING)
+    return train_classifier(given, given.overrides)
+
+
+def train_classifier(
+    given: argparse.Namespace, overrides: Sequence[str], also: Callable[[TrainingConfig], None] = lambda config: None
+) -> int:
+    """What ``given`` asks for, of a training on classes; ``also`` raises ``UserError`` for what else is refused."""
+    from chansearch.config import compose
+    from chansearch.transfer.config import TRAINING, check_asked
+
+    config = compose(overrides, given.config_dir, TRAINING)
     if given.cfg:
         print_configs([config])
         return 0
     check_asked(config)  # before torch is there
+    also(config)
     from chansearch.transfer.plan import check
 
     return run(check(config), given.dry_run)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chansearch.cli.settings import add_settings, list_groups, print_configs
-from chansearch.cli.training import run
+from chansearch.cli.training import run, train_classifier
 from chansearch.errors import UserError
+
+if TYPE_CHECKING:
+    from chansearch.transfer.config import TrainingConfig
 
 _DETECTORS = {
     "ssdlite": "boxes, by SSDLite at 320x320",
@@ -123,16 +127,12 @@ def _detector(given: argparse.Namespace) -> int:
 
 
 def _finegrained(given: argparse.Namespace) -> int:
-    """`chansearch train` with its recipe, and a look at which classes are taken for which."""
-    from chansearch.config import compose
-    from chansearch.transfer.config import TRAINING, check_asked
-
+    """`chansearch train` with its recipe, from trained weights."""
     recipe = [] if any(word.startswith("recipe=") for word in given.overrides) else ["recipe=finegrained"]
-    config = compose([*recipe, *given.overrides], given.config_dir, TRAINING)
-    if given.cfg:
-        print_configs([config])
-        return 0
-    check_asked(config)  # before torch is there
+    return train_classifier(given, [*recipe, *given.overrides], _check_weights)
+
+
+def _check_weights(config: TrainingConfig) -> None:
     from chansearch.nets.model import find_checkpoint
 
     if not (config.pretrained or config.weights or find_checkpoint(config.model)):
@@ -140,9 +140,6 @@ def _finegrained(given: argparse.Namespace) -> int:
             "pretrained: false; fine-tuning starts from trained weights: pretrained=true, weights=FILE, or a "
             "training's folder as model; `chansearch train` starts from none"
         )
-    from chansearch.transfer.plan import check
-
-    return run(check(config), given.dry_run)
 
 
 def _predict(given: argparse.Namespace) -> int:

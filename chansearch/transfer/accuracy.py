@@ -9,7 +9,7 @@ from torch import Tensor
 
 from chansearch.train.augment import Normalise
 from chansearch.transfer.config import ImagesConfig
-from chansearch.transfer.images import Images, load_batches
+from chansearch.transfer.images import Images, cut, load_batches
 
 
 def make_normalise(config: ImagesConfig, channels: int, device: torch.device) -> Normalise:
@@ -35,19 +35,24 @@ def answers(
     ``network`` gives logits (N, K); an image whose logits are not all finite has ``NO_ANSWER`` in all places.
     """
     device = normalise.device
-    batches = [list(share[start : start + batch_size]) for start in range(0, len(share), batch_size)]
-    for pixels, labels in load_batches(images, batches, processes, device.type == "cuda"):
+    for pixels, labels in load_batches(images, cut(share, batch_size), processes, device.type == "cuda"):
         logits = network(normalise(pixels.to(device, non_blocking=True)))
         best = logits.topk(min(5, logits.shape[1]), dim=1).indices
         best = best.where(logits.isfinite().all(1)[:, None], NO_ANSWER)
         yield labels.to(device, non_blocking=True), best
 
 
-def count_right(network: Callable[[Tensor], Tensor], images: Images, share: Sequence[int], *how) -> Tensor:
+def count_right(
+    network: Callable[[Tensor], Tensor],
+    images: Images,
+    share: Sequence[int],
+    batch_size: int,
+    processes: int,
+    normalise: Normalise,
+) -> Tensor:
     """How many have their label first, and among the first five: float64 (2,), on the device. See ``answers``."""
-    *_, normalise = how
     right = torch.zeros(2, dtype=torch.float64, device=normalise.device)
-    for labels, best in answers(network, images, share, *how):
+    for labels, best in answers(network, images, share, batch_size, processes, normalise):
         hits = best == labels[:, None]
         right += torch.stack([hits[:, 0].sum(), hits.sum()])
     return right

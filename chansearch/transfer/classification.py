@@ -19,16 +19,14 @@ from chansearch.nets.spec import NetworkSpec
 from chansearch.train.config import TrainConfig
 from chansearch.train.device import resolve_kernels
 from chansearch.train.quicken import quicken
-from chansearch.train.seeding import derive_seed
 from chansearch.transfer.accuracy import count_right, make_normalise
-from chansearch.transfer.batches import BatchPlan, micro_batches, plan_batches
+from chansearch.transfer.batches import BatchPlan, plan_batches
 from chansearch.transfer.config import TrainingConfig
 from chansearch.transfer.images import (
     Part,
     find_training,
     find_validation,
-    load_batches,
-    seed_all,
+    seeded_batches,
     training_images,
     validation_images,
 )
@@ -114,20 +112,12 @@ class Classification:
         """This worker's micro-batches of ``epoch`` from ``first_step`` on, on the device: float32 (N, C, H, W) and
         labels, int64 (N,) or, mixed, float32 (N, K).
 
-        When one is handed out, the global generators are seeded for it, so that Mixup, erasing, dropout and stochastic
-        depth draw what its number says, however the training came there.
+        Mixup, erasing, dropout and stochastic depth draw what its number says, see ``seeded_batches``.
         """
-        numbers = []
-
-        def indices() -> Iterator[list[int]]:
-            for micro in micro_batches(self._plan, self._rank, self._seed, epoch, first_step):
-                numbers.append(micro.number)
-                yield micro.indices
-
-        self._train.epoch = epoch
-        loaded = load_batches(self._train, indices(), self._readers, self._device.type == "cuda")
-        for place, (images, labels) in enumerate(loaded):
-            seed_all(derive_seed(self._seed, f"micro-batch {numbers[place]}", epoch))
+        pinned = self._device.type == "cuda"
+        for images, labels in seeded_batches(
+            self._train, self._plan, self._rank, self._seed, epoch, first_step, self._readers, pinned
+        ):
             images = self._normalise(images.to(self._device, non_blocking=True))
             labels = labels.to(self._device, non_blocking=True)
             if self._erase:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,11 @@ from timm.data.loader import fast_collate
 from torch.utils.data import DataLoader, Dataset
 
 from chansearch.errors import UserError
-from chansearch.train.decode import BrokenImage, read_image, refuse_bombs
+from chansearch.train.decode import BrokenImage, read_guarded
 from chansearch.train.folder import list_images
 from chansearch.train.seeding import derive_seed
 from chansearch.train.splits import stratified_order
+from chansearch.transfer.batches import BatchPlan, micro_batches
 from chansearch.transfer.config import ImagesConfig, RecipeConfig, data_root
 from chansearch.transfer.published import read_published
 
@@ -115,9 +115,7 @@ class Images(Dataset):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int] | BrokenImage:
         try:
-            with warnings.catch_warnings():
-                refuse_bombs()
-                image = read_image(self._part.path(index), self._channels)
+            image = read_guarded(self._part.path(index), self._channels)
         except BrokenImage as broken:
             return broken
         seed_all(derive_seed(self._seed, f"image {index}", self.epoch))
@@ -196,6 +194,40 @@ def load_batches(
         if isinstance(batch, BrokenImage):
             raise UserError(f"data.root: cannot read image '{batch.path}' ({batch.reason}); repair it or remove it")
         yield batch
+
+
+def seeded_batches(
+    images: Dataset,
+    plan: BatchPlan,
+    rank: int,
+    seed: int,
+    epoch: int,
+    first_step: int,
+    processes: int,
+    pin_memory: bool,
+    collate: Callable = collate,
+) -> Iterator[tuple]:
+    """Worker ``rank``'s micro-batches of ``epoch`` from ``first_step`` on, as ``load_batches`` gives them.
+
+    When one is handed out, the global generators are seeded for it, so that what is drawn with it depends on its number
+    alone, however the training came there.
+    """
+    numbers = []
+
+    def indices() -> Iterator[list[int]]:
+        for micro in micro_batches(plan, rank, seed, epoch, first_step):
+            numbers.append(micro.number)
+            yield micro.indices
+
+    images.epoch = epoch
+    for place, batch in enumerate(load_batches(images, indices(), processes, pin_memory, collate)):
+        seed_all(derive_seed(seed, f"micro-batch {numbers[place]}", epoch))
+        yield batch
+
+
+def cut(share: Sequence[int], size: int) -> list[list[int]]:
+    """``size`` indices at a time, the rest in a batch of its own."""
+    return [list(share[start : start + size]) for start in range(0, len(share), size)]
 
 
 def _single_thread(_: int) -> None:

@@ -108,23 +108,27 @@ def check(config: TrainingConfig) -> Plan:
         odd = sorted(set(train.classes) ^ set(val.classes))[0]
         raise UserError(f"data.root: class {odd!r} is in only one of '{train.root}' and '{val.root}'")
     model = make_model(config, {"classes": len(train.classes)})
-    if model.spec.in_channels not in (1, 3):
-        raise UserError(f"network.in_channels: {model.spec.in_channels}; images have 1 or 3 channels")
     training_images(train, config.data, config.recipe, model.spec.input_size, model.spec.in_channels)
     make_optimizer(torch.nn.Linear(1, 1), config.recipe)
     return Plan(work, model)
 
 
 def make_model(config: TaskConfig, changes: dict) -> Model:
-    """The network that ``config`` names, with ``changes`` and its own; what is drawn is drawn by ``recipe.seed``."""
+    """The network that ``config`` names, with ``changes`` and its own; what is drawn is drawn by ``recipe.seed``.
+
+    Raises ``UserError`` also for one that takes no images.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.recipe.seed, "weights"))
-        return open_model(
+        model = open_model(
             config.model,
             weights=config.weights,
             changes=network_changes(config) | changes,
             pretrained=config.pretrained,
         )
+    if model.spec.in_channels not in (1, 3):
+        raise UserError(f"network.in_channels: {model.spec.in_channels}; images have 1 or 3 channels")
+    return model
 
 
 def network_changes(config: TaskConfig) -> dict:

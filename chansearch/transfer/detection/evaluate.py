@@ -26,14 +26,11 @@ def evaluate(config: DetectionConfig) -> dict:
     from chansearch.transfer.plan import require_pycocotools
 
     require_pycocotools()
-    import torch
-
     from chansearch.train.device import resolve_device
     from chansearch.transfer.detection.coco import find_validation
-    from chansearch.transfer.detection.images import ObjectImages, collate
+    from chansearch.transfer.detection.images import ObjectImages
     from chansearch.transfer.detection.measure import Measure, detect
     from chansearch.transfer.detection.task import load_detector
-    from chansearch.transfer.images import load_batches
 
     loaded = load_detector(config.model)
     masks = loaded.spec.has_masks
@@ -46,19 +43,9 @@ def evaluate(config: DetectionConfig) -> dict:
     device = resolve_device(config.train.device)
     network = loaded.network.to(device).eval()
     images = ObjectImages(part, loaded.channels)
-    size = config.recipe.micro_batch
-    batches = [list(range(len(part)))[start : start + size] for start in range(0, len(part), size)]
     readers = config.data.workers if config.data.workers is not None else len(os.sched_getaffinity(0))
     start = time.perf_counter()
-    pixels = load_batches(images, batches, readers, device.type == "cuda", collate)
-    with torch.inference_mode():
-        found = detect(
-            network,
-            (
-                (indices, [image.to(device).float() / 255 for image in shown])
-                for indices, (shown, _) in zip(batches, pixels, strict=True)
-            ),
-        )
+    found = detect(network, images, range(len(part)), config.recipe.micro_batch, readers, device)
     seconds = time.perf_counter() - start
     return Measure(part, masks)(found) | {
         "images": len(part),

@@ -6,7 +6,7 @@ H × W pixels, n objects.
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from chansearch.train.decode import BrokenImage, read_image, refuse_bombs
+from chansearch.train.decode import BrokenImage, read_guarded
 from chansearch.train.seeding import derive_seed
 from chansearch.transfer.detection.coco import CocoPart, decode_outline
 from chansearch.transfer.detection.config import DetectionRecipe
@@ -50,9 +50,7 @@ class ObjectImages(Dataset):
     def __getitem__(self, index: int) -> Item | BrokenImage:
         path, (width, height) = self._part.path(index), self._part.sizes[index].tolist()
         try:
-            with warnings.catch_warnings():
-                refuse_bombs()
-                image = read_image(path, self._channels)
+            image = read_guarded(path, self._channels)
         except BrokenImage as broken:
             return broken
         if image.size != (width, height):
@@ -74,6 +72,11 @@ class ObjectImages(Dataset):
             pixels, target = self._transform(pixels, target)
         # As plain tensors: those of torchvision's kinds are slower, and the heads want none.
         return pixels.as_subclass(Tensor), {name: value.as_subclass(Tensor) for name, value in target.items()}
+
+
+def to_floats(images: Iterable[Tensor], device: torch.device) -> list[Tensor]:
+    """Pixels as a detector takes them: float32 in 0 to 1."""
+    return [image.to(device, non_blocking=True).float() / 255 for image in images]
 
 
 def collate(items: list[Item | BrokenImage]) -> tuple[list[Tensor], list[Target]] | BrokenImage:

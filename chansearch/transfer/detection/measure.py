@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,12 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from chansearch.transfer.detection.coco import CocoPart
+from chansearch.transfer.detection.images import ObjectImages, collate, to_floats
+from chansearch.transfer.images import cut, load_batches
 
 # pycocotools' twelve figures begin with these: over all overlaps from 0.5 to 0.95, at 0.5 and at 0.75; and of small,
 # middling and large objects (below 32², to 96² pixels and above).
 FIGURES = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
 _MAIN = FIGURES[:3]
-_THRESHOLD = 0.5  # a pixel is the object's from this probability on
+MASK_THRESHOLD = 0.5  # a pixel is the object's from this probability on
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Found:
             common = {"image_id": index, "category_id": int(labels[place]), "score": float(scores[place])}
             self.boxes.append(common | {"bbox": [left, top, right - left, bottom - top]})
             if "masks" in detections:
-                inside = (detections["masks"][place, 0] >= _THRESHOLD).cpu().numpy()
+                inside = (detections["masks"][place, 0] >= MASK_THRESHOLD).cpu().numpy()
                 self.masks.append(common | {"segmentation": _encode(inside)})
 
 
@@ -52,11 +54,20 @@ def _encode(inside: np.ndarray) -> dict:
 
 
 @torch.inference_mode()
-def detect(network: nn.Module, images: Iterable[tuple[Sequence[int], list[Tensor]]]) -> Found:
-    """Of batches of indices and images, float (C, H, W) in 0 to 1, on the network's device."""
+def detect(
+    network: nn.Module,
+    images: ObjectImages,
+    share: Sequence[int],
+    batch_size: int,
+    processes: int,
+    device: torch.device,
+) -> Found:
+    """What ``network``, on ``device``, finds in the images ``share``, which ``processes`` read."""
     found = Found()
-    for indices, pixels in images:
-        for index, detections in zip(indices, network(pixels), strict=True):
+    batches = cut(share, batch_size)
+    loaded = load_batches(images, batches, processes, device.type == "cuda", collate)
+    for indices, (pixels, _) in zip(batches, loaded, strict=True):
+        for index, detections in zip(indices, network(to_floats(pixels, device)), strict=True):
             found.add(index, detections)
     return found
 

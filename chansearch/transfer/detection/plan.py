@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import time
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ import torch
 from chansearch.errors import UserError
 from chansearch.nets.checkpoint import Checkpoint
 from chansearch.nets.model import Model
-from chansearch.nets.network import Network
 from chansearch.nets.preprocessing import Preprocessing
 from chansearch.train.device import resolve_device
 from chansearch.train.seeding import derive_seed
@@ -19,7 +19,7 @@ from chansearch.transfer.batches import BatchPlan
 from chansearch.transfer.crew import Crew, describe_steps, duration
 from chansearch.transfer.detection.coco import CocoPart
 from chansearch.transfer.detection.config import DetectionConfig, check_asked
-from chansearch.transfer.detection.detector import DetectorSpec, make_detector, price
+from chansearch.transfer.detection.detector import Cost, DetectorSpec, make_detector, price
 from chansearch.transfer.detection.task import DetectionWork
 from chansearch.transfer.plan import make_model, require_pycocotools, require_timm
 
@@ -33,6 +33,8 @@ class Plan:
 
     work: DetectionWork
     model: Model
+    detector: DetectorSpec
+    cost: Cost
 
     @property
     def config(self) -> DetectionConfig:
@@ -42,20 +44,16 @@ class Plan:
         """The detector as training begins: the network with its weights, the heads drawn by ``recipe.seed``."""
         data, channels, categories = self.config.data, self.model.spec.in_channels, self.work.train.categories
         prepared = Preprocessing(tuple(data.mean[:channels]), tuple(data.std[:channels]), "bilinear", 1.0)
-        detector = DetectorSpec.of(self.config.detector, len(categories))
-        network = Network(self.model.spec)
-        network.load_state_dict(self.model.network.state_dict())
+        network = copy.deepcopy(self.model.network)  # the detector takes its modules
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self.config.recipe.seed, "heads"))
-            weights = make_detector(network, detector, prepared).state_dict()
+            weights = make_detector(network, self.detector, prepared).state_dict()
         spec = dataclasses.replace(self.model.spec, classes=len(categories))
-        return Checkpoint(spec, weights, categories, prepared, detector.to_dict())
+        return Checkpoint(spec, weights, categories, prepared, self.detector.to_dict())
 
     def describe(self, crew: Crew, batches: BatchPlan) -> str:
         """In figures, a line each."""
-        train, val = self.work.train, self.work.val
-        detector = DetectorSpec.of(self.config.detector, len(train.categories))
-        cost = price(self.model.spec, detector)
+        train, val, detector, cost = self.work.train, self.work.val, self.detector, self.cost
         of_masks = f", and up to {cost.mask_macs / 1e9:,.1f}B for masks" if detector.has_masks else ""
         lines = [
             f"detector: {detector.head} on {self.model.name}, "
@@ -74,11 +72,11 @@ class Plan:
         device = resolve_device("auto" if crew.on_gpus else "cpu")
         torch.set_num_threads(crew.cpus)
         plan = BatchPlan(_PROBED_IMAGES, 1, 1, _PROBED_IMAGES)
-        task = self.work.task(self.start(), plan, device, rank=0, readers=0)
-        network = task.make_network(self.start(), torch.float32).to(device)
-        detector, channels = self.config.detector, self.model.spec.in_channels
-        height, width = detector.min_size, detector.max_size
-        images = [torch.rand(channels, height, width, device=device) for _ in range(_PROBED_IMAGES)]
+        start = self.start()
+        task = self.work.task(start, plan, device, rank=0, readers=0)
+        network = task.make_network(start, torch.float32).to(device)
+        height, width = self.cost.size
+        images = [torch.rand(start.spec.in_channels, height, width, device=device) for _ in range(_PROBED_IMAGES)]
         target = {
             "boxes": torch.tensor([[0.0, 0.0, width / 2, height / 2]], device=device),
             "labels": torch.ones(1, dtype=torch.int64, device=device),
@@ -130,9 +128,6 @@ def check(config: DetectionConfig) -> Plan:
         which = f"category {odd[0]!r} is in only one of them" if odd else "their ids are in another order"
         raise UserError(f"data.val_annotations: categories are not those of data.train_annotations: {which}")
     model = make_model(config, {})
-    if model.spec.in_channels not in (1, 3):
-        raise UserError(f"network.in_channels: {model.spec.in_channels}; images have 1 or 3 channels")
     make_optimizer(torch.nn.Linear(1, 1), config.recipe)
-    plan = Plan(work, model)
-    price(model.spec, DetectorSpec.of(config.detector, len(work.train.categories)))  # it has the features
-    return plan
+    detector = DetectorSpec.of(config.detector, len(work.train.categories))
+    return Plan(work, model, detector, price(model.spec, detector))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,8 +14,10 @@ from torchvision.utils import draw_bounding_boxes, draw_segmentation_masks
 
 from chansearch.errors import UserError
 from chansearch.files import whole_file
-from chansearch.train.decode import BrokenImage, read_image, refuse_bombs
+from chansearch.train.decode import BrokenImage, read_guarded
 from chansearch.train.device import resolve_device
+from chansearch.transfer.detection.images import to_floats
+from chansearch.transfer.detection.measure import MASK_THRESHOLD
 from chansearch.transfer.detection.task import load_detector
 
 _PALETTE = colormaps["tab10"]  # a colour a category, the same in every picture
@@ -44,7 +45,7 @@ def predict(model: str, images: Sequence[str], folder: Path, least: float, devic
     for image, name in zip(images, names, strict=True):
         pixels = _read(Path(image), loaded.channels)
         with torch.inference_mode():
-            [detections] = network([pixels.to(where).float() / 255])
+            [detections] = network(to_floats([pixels], where))
         detections = {key: value.cpu() for key, value in detections.items()}
         kept = detections["scores"] >= least
         detections = {key: value[kept] for key, value in detections.items()}
@@ -63,9 +64,7 @@ def predict(model: str, images: Sequence[str], folder: Path, least: float, devic
 
 def _read(path: Path, channels: int) -> Tensor:
     try:
-        with warnings.catch_warnings():
-            refuse_bombs()
-            return functional.pil_to_tensor(read_image(path, channels))
+        return functional.pil_to_tensor(read_guarded(path, channels))
     except BrokenImage as broken:
         raise UserError(f"{path}: cannot be read as an image: {broken.reason}") from None
 
@@ -78,7 +77,7 @@ def draw(pixels: Tensor, detections: dict[str, Tensor], categories: Sequence[str
         return picture
     colours = [tuple(round(255 * part) for part in _PALETTE((label - 1) % _PALETTE.N)[:3]) for label in labels]
     if "masks" in detections:
-        picture = draw_segmentation_masks(picture, detections["masks"][:, 0] >= 0.5, _MASK_OPACITY, colours)
+        picture = draw_segmentation_masks(picture, detections["masks"][:, 0] >= MASK_THRESHOLD, _MASK_OPACITY, colours)
     side = min(pixels.shape[1:])
     picture = draw_bounding_boxes(picture, detections["boxes"], colors=colours, width=max(1, side // 150))
     words = [

@@ -19,14 +19,13 @@ from chansearch.nets.network import Network, is_finite
 from chansearch.train.config import TrainConfig
 from chansearch.train.device import resolve_kernels
 from chansearch.train.quicken import quicken
-from chansearch.train.seeding import derive_seed
-from chansearch.transfer.batches import BatchPlan, micro_batches, plan_batches
+from chansearch.transfer.batches import BatchPlan, plan_batches
 from chansearch.transfer.detection.coco import CocoPart, find_training, find_validation
 from chansearch.transfer.detection.config import DetectionConfig
 from chansearch.transfer.detection.detector import DetectorSpec, make_detector
-from chansearch.transfer.detection.images import ObjectImages, Target, collate, make_transform
+from chansearch.transfer.detection.images import ObjectImages, Target, collate, make_transform, to_floats
 from chansearch.transfer.detection.measure import Found, Measure, detect, main_figures
-from chansearch.transfer.images import load_batches, seed_all
+from chansearch.transfer.images import seeded_batches
 
 Batch = tuple[list[Tensor], list[Target]]
 
@@ -82,17 +81,16 @@ def load_detector(source: str) -> Loaded:
     checkpoint = load_checkpoint(path)
     if checkpoint.detector is None:
         raise UserError(f"{path}: is a classifier; `chansearch eval` takes one")
-    network = _build(checkpoint, str(path))
+    spec = DetectorSpec.from_dict(checkpoint.detector, str(path))
+    network = _build(checkpoint, spec, str(path))
     if not is_finite(network):
         raise UserError(f"{path}: holds weights that are not finite numbers; its training diverged")
-    spec = DetectorSpec.from_dict(checkpoint.detector, str(path))
     return Loaded(network, spec, checkpoint.classes, checkpoint.spec.in_channels)
 
 
-def _build(checkpoint: Checkpoint, source: str) -> nn.Module:
+def _build(checkpoint: Checkpoint, spec: DetectorSpec, source: str) -> nn.Module:
     """The detector of a checkpoint, on the CPU; raises ``UserError``, naming ``source``, where its weights are not of
     the detector that it says."""
-    spec = DetectorSpec.from_dict(checkpoint.detector, source)
     if checkpoint.preprocessing is None or spec.categories != checkpoint.spec.classes or checkpoint.classes is None:
         raise UserError(f"{source}: a detector needs preprocessing and the names of its {spec.categories} categories")
     check_memory(checkpoint.spec)
@@ -125,7 +123,7 @@ class Detection:
         return self._plan.steps_per_epoch
 
     def make_network(self, start: Checkpoint, dtype: torch.dtype) -> nn.Module:
-        detector = _build(start, "checkpoint")
+        detector = _build(start, DetectorSpec.from_dict(start.detector, "checkpoint"), "checkpoint")
         kernels = TrainConfig(kernels=self._config.train.kernels, compile="false")
         # The kernels have no gradient through a BatchNorm that keeps its statistics.
         native = resolve_kernels(kernels, self._device) and not self._config.detector.freeze_bn
@@ -135,25 +133,22 @@ class Detection:
     def batches(self, epoch: int, first_step: int) -> Iterator[Batch]:
         """Images of any size, float32 (C, H, W) in 0 to 1, and what is in them, on the device.
 
-        When a batch is handed out, the global generators are seeded for it, so that what the heads sample depends on
-        its number alone, however the training came there.
+        What the heads sample is what the batch's number says, see ``seeded_batches``.
         """
-        seed, numbers = self._config.recipe.seed, []
-
-        def indices() -> Iterator[list[int]]:
-            for micro in micro_batches(self._plan, self._rank, seed, epoch, first_step):
-                numbers.append(micro.number)
-                yield micro.indices
-
-        self._train.epoch = epoch
-        loaded = load_batches(self._train, indices(), self._readers, self._device.type == "cuda", collate)
-        for place, (images, targets) in enumerate(loaded):
-            seed_all(derive_seed(seed, f"micro-batch {numbers[place]}", epoch))
+        pinned = self._device.type == "cuda"
+        for images, targets in seeded_batches(
+            self._train,
+            self._plan,
+            self._rank,
+            self._config.recipe.seed,
+            epoch,
+            first_step,
+            self._readers,
+            pinned,
+            collate,
+        ):
             there = [{name: value.to(self._device, non_blocking=True) for name, value in t.items()} for t in targets]
-            yield self._on_device(images), there
-
-    def _on_device(self, images: list[Tensor]) -> list[Tensor]:
-        return [image.to(self._device, non_blocking=True).float() / 255 for image in images]
+            yield to_floats(images, self._device), there
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """The sum of the heads' losses, each as torchvision weighs it."""
@@ -161,14 +156,8 @@ class Detection:
 
     def measure(self, network: nn.Module) -> dict[str, float]:
         """``val_box_ap``, ``val_box_ap50``, ``val_box_ap75`` and those of masks, in percent."""
-        share = list(range(self._rank, len(self._val), self._plan.workers))
-        size = self._plan.micro_batch
-        batches = [share[start : start + size] for start in range(0, len(share), size)]
-        loaded = load_batches(self._val, batches, self._readers, self._device.type == "cuda", collate)
-        found = detect(
-            network,
-            ((indices, self._on_device(images)) for indices, (images, _) in zip(batches, loaded, strict=True)),
-        )
+        share = range(self._rank, len(self._val), self._plan.workers)
+        found = detect(network, self._val, share, self._plan.micro_batch, self._readers, self._device)
         if self._plan.workers > 1:
             shares: list[Found | None] = [None] * self._plan.workers
             distributed.all_gather_object(shares, found)
