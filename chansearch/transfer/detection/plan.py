@@ -13,7 +13,7 @@ from chansearch.errors import UserError
 from chansearch.nets.checkpoint import Checkpoint
 from chansearch.nets.model import Model
 from chansearch.nets.preprocessing import Preprocessing
-from chansearch.train.device import resolve_device
+from chansearch.train.device import resolve_device, resolve_precision
 from chansearch.train.seeding import derive_seed
 from chansearch.transfer.batches import BatchPlan
 from chansearch.transfer.crew import Crew, describe_steps, duration
@@ -68,13 +68,15 @@ class Plan:
         return "\n".join(lines)
 
     def estimate(self, crew: Crew) -> str:
-        """The time it will take, by a few steps on noise in this process."""
+        """The time it will take, by a few steps on noise in this process, in the training's precision."""
         device = resolve_device("auto" if crew.on_gpus else "cpu")
+        dtype = resolve_precision(self.config.train.precision, device)
+        autocast = torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
         torch.set_num_threads(crew.cpus)
         plan = BatchPlan(_PROBED_IMAGES, 1, 1, _PROBED_IMAGES)
         start = self.start()
         task = self.work.task(start, plan, device, rank=0, readers=0)
-        network = task.make_network(start, torch.float32).to(device)
+        network = task.make_network(start, dtype).to(device, memory_format=torch.channels_last)
         height, width = self.cost.size
         images = [torch.rand(start.spec.in_channels, height, width, device=device) for _ in range(_PROBED_IMAGES)]
         target = {
@@ -84,11 +86,14 @@ class Plan:
         }
 
         def step() -> None:
-            task.loss(network.train(), (images, [target] * _PROBED_IMAGES)).backward()
+            with autocast:
+                loss = task.loss(network.train(), (images, [target] * _PROBED_IMAGES))
+            loss.backward()
 
         @torch.inference_mode()
         def look() -> None:
-            network.eval()(images)
+            with autocast:
+                network.eval()(images)
 
         return duration(
             self.config,
