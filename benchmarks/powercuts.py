@@ -83,24 +83,45 @@ WORKS = {
 }
 
 
+@dataclass(frozen=True)
+class Unbroken:
+    """Work that nobody killed: what it gave, its lines, and seconds to the first and from one to the next."""
+
+    result: object
+    lines: int
+    start_seconds: float
+    line_seconds: float
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to kill: ``after`` lines have been written and then some seconds."""
+
+    after: int
+    seconds: float
+
+    @staticmethod
+    def draw(chance: random.Random, unbroken: Unbroken) -> Moment:
+        if chance.random() < 1 / 3:
+            return Moment(0, chance.uniform(0, unbroken.start_seconds))
+        return Moment(chance.randint(1, unbroken.lines), chance.uniform(0, unbroken.line_seconds))
+
+
 def run(name: str, runs: int, seed: int, root: Path) -> bool:
     """Publish the table; gives whether every run survived."""
     work = WORKS[name]
-    start = time.monotonic()
-    process = _begin(work, _world(root / "unbroken"))
-    if process.wait():
-        raise SystemExit(f"the {name} fails with nobody killed: {process.err}")
-    life = time.monotonic() - start
-    wanted = work.result(root / "unbroken" / work.folder)
+    unbroken = _unbroken(work, _world(root / "unbroken"))
     table = []
     for number in range(runs):
-        chance = random.Random(f"{seed} {name} {number}")
-        table.append((number, *_cut(work, _world(root / str(number)), chance.uniform(0, life), wanted)))
+        moment = Moment.draw(random.Random(f"{seed} {name} {number}"), unbroken)
+        table.append((number, *_cut(work, _world(root / str(number)), moment, unbroken.result)))
         print(table[-1], file=sys.stderr, flush=True)
     publish(
         f"faults-{name}",
         f"`chansearch {' '.join(work.begin[: 1 + (name == 'study')])}` cut off at random moments",
-        f"SIGKILL to all processes, uniformly over the {life:.0f} s that the work takes, seed {seed}; then resumed. "
+        f"SIGKILL to all processes, in a third of the runs before the first of {unbroken.lines} lines of "
+        f"`{work.table}`, else after one drawn by chance and a random part of the time to the next, seed {seed}; then "
+        "resumed. "
         f"Survived: the lines of `{work.table}` that were whole are unchanged, and the end is that of work nobody "
         f"cut off{', weights included' if name == 'train' else ''}.",
         markdown(("run", f"lines of {work.table} at the kill", "survived", "flaw"), table),
@@ -126,11 +147,29 @@ def _begin(work: Work, world: Path) -> Process:
     return Process(*(work.resume if (world / work.folder).exists() else work.begin), cwd=world)
 
 
-def _cut(work: Work, world: Path, seconds: float, wanted: object) -> tuple[int, bool, str]:
+def _unbroken(work: Work, world: Path) -> Unbroken:
+    start = time.monotonic()
+    process = _begin(work, world)
+    table = world / work.folder / work.table
+    wait_for(process, lambda: _lines(table))
+    first = time.monotonic() - start
+    if process.wait():
+        raise SystemExit(f"`chansearch {' '.join(work.begin)}` fails with nobody killed: {process.err}")
+    lines = _lines(table)
+    return Unbroken(work.result(world / work.folder), lines, first, (time.monotonic() - start - first) / lines)
+
+
+def _lines(table: Path) -> int:
+    """Whole ones, without the heading."""
+    return max(0, whole_lines(table).count(b"\n") - 1) if table.is_file() else 0
+
+
+def _cut(work: Work, world: Path, moment: Moment, wanted: object) -> tuple[int, bool, str]:
     """Lines of the table when it was cut off, whether it survived, and what is wrong if not."""
     table = world / work.folder / work.table
     process = _begin(work, world)
-    deadline = time.monotonic() + seconds
+    wait_for(process, lambda: _lines(table) >= moment.after)
+    deadline = time.monotonic() + moment.seconds
     wait_for(process, lambda: time.monotonic() >= deadline)
     process.kill_tree()
     kept = whole_lines(table) if table.is_file() else b""

@@ -105,7 +105,9 @@ def _shown(name: str, drawn: Sequence[Draw]):
     from rich.console import Console
     from rich.progress import track
 
-    return track(drawn, description=name, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    if not sys.stderr.isatty():
+        return drawn
+    return track(drawn, name, console=Console(stderr=True), transient=True)
 
 
 def _problem_of(run: RunDirectory) -> Callable[[], tuple[Problem, int]]:

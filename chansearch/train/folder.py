@@ -156,13 +156,9 @@ def _in_threads(work: Callable[[Path], Any], paths: Iterable[Path], title: str, 
     paths = list(paths)
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        yield from track(
-            pool.map(work, paths),
-            description=title,
-            total=len(paths),
-            console=console,
-            transient=True,
-            disable=not (progress and console.is_terminal),
-        )
+        done = pool.map(work, paths)
+        # Not with `disable`: before Rich 14.3 a bar that is not shown ends in an empty line all the same.
+        shown = progress and console.is_terminal
+        yield from track(done, title, len(paths), console=console, transient=True) if shown else done
     finally:
         pool.shutdown(cancel_futures=True)  # a broken image ends the work, not after the remaining thousands
