@@ -129,16 +129,12 @@ class ClusterConfig(RayConfig):
 @dataclass
 class SearchSettings:
     candidates: int = 200  # trained in all
-    objectives: list[str] = field(default_factory=lambda: ["accuracy"])  # accuracy, and costs: params, macs, latency
+    objectives: list[str] = field(default_factory=lambda: ["accuracy"])  # accuracy, then costs: params, macs, latency
     seed: int = 0  # of the draws; the trainings' seeds are 0, 1, … for every candidate
     method: str = "solve"  # solve a and b for the budget, or draw them and reject what misses it
     retries: int = 2  # of a candidate whose worker died, ran out of memory or took too long
     trial_timeout: Any = "auto"  # seconds for a training; auto: 20 times the estimate, at least an hour; null: no end
     record_rank: bool = False  # measure nuclear norm and rank of the final feature of the images that rank
-
-    def __post_init__(self) -> None:
-        # The paper's word for macs, as in the budget.
-        self.objectives = ["macs" if objective == "flops" else objective for objective in self.objectives]
 
 
 @dataclass

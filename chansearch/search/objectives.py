@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from chansearch.cost.budget import format_count
 from chansearch.errors import UserError, did_you_mean
 from chansearch.search.candidate import Candidate, Record
 
 ACCURACY = "accuracy"
 COSTS = ("params", "macs", "latency")
-_ALSO = ("flops",)  # another word for macs, replaced where a configuration is read
+_ALSO = {"flops": "macs"}  # the paper's word
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Objectives:
     def of(words: Sequence[str]) -> Objectives:
         """Those of ``search.objectives``; raises ``UserError`` for another list than accuracy and different costs."""
         known = (ACCURACY, *COSTS)
+        words = [_ALSO.get(word, word) for word in words]
         for word in words:
             if word not in known:
                 near = did_you_mean(word, (*known, *_ALSO))
@@ -36,6 +38,14 @@ class Objectives:
         if words[0] != ACCURACY:
             raise UserError(f"search.objectives: {given}; accuracy comes first: {_listed([ACCURACY, *costs])}")
         return Objectives(costs)
+
+    @staticmethod
+    def recorded(words: object) -> Objectives:
+        """Those of a run's record: accuracy alone in a run of an earlier version, or where the words are none."""
+        try:
+            return Objectives.of(words if isinstance(words, list) and words else [ACCURACY])
+        except (UserError, TypeError):
+            return ACCURACY_ALONE
 
     @property
     def are_several(self) -> bool:
@@ -58,9 +68,18 @@ class Objectives:
         return None if None in costs else [record.val_top1_mean, *costs]
 
 
+ACCURACY_ALONE = Objectives()
+
+
 def cost_of(candidate: Candidate, name: str) -> float | None:
     """What one of ``COSTS`` is of a candidate; None for a latency that was not measured."""
     return candidate.latency_ms if name == "latency" else float(getattr(candidate, name))
+
+
+def format_cost(name: str, candidate: Candidate) -> str:
+    """For people: 12.3M, or 1.75 ms."""
+    cost = cost_of(candidate, name)
+    return f"{cost:.3g} ms" if name == "latency" else format_count(cost)
 
 
 def _listed(words: Iterable[str]) -> str:

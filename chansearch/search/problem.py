@@ -11,7 +11,7 @@ import numpy as np
 
 from chansearch.cost import Band, Budget, Counts, Verdict, count, price_spec, solve
 from chansearch.nets.spec import NetworkSpec
-from chansearch.search.objectives import Objectives
+from chansearch.search.objectives import ACCURACY_ALONE, Objectives
 from chansearch.space import Family, Member, Parameter, round_channels
 
 # The least start of a configuration under one budget alone, as a share of its end: below the 0.09 of ReXNet ×1.0
@@ -46,7 +46,7 @@ class Problem:
     family: Family
     divisor: int = 1
     method: str = "solve"
-    objectives: Objectives = Objectives()
+    objectives: Objectives = ACCURACY_ALONE
 
     def parameters(self) -> tuple[Parameter, ...]:
         """The numbers a sampler moves, in a fixed order: those of the shape, then those of a and b."""

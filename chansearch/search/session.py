@@ -267,6 +267,7 @@ class _Session:
             config.train.epochs,
             f"{config.data.rank_on} top-1",
             most_further=config.scheduler.contenders * (config.train.seeds - len(self._seeds)),
+            objectives=plan.problem.objectives,
         )
         self._progress.restore(records)
 
@@ -343,10 +344,11 @@ class _Session:
                 with recorded(self._run):  # latencies.csv
                     proposal = self._proposer.propose()
             except SpaceExhausted:
+                limit = self._plan.limit
+                slower = " a higher constraint.latency_ms," if limit is not None and limit.is_bound else ""
                 self._progress.console.print(
                     f"space: no candidate is left after {len(self._records) + len(self._in_flight)}; "
-                    f"a wider budget,{' a higher constraint.latency_ms,' if self._plan.limit and self._plan.limit.is_bound else ''} another family "
-                    "or a smaller divisor has more",
+                    f"a wider budget,{slower} another family or a smaller divisor has more",
                     markup=False,
                 )
                 self._exhausted = True

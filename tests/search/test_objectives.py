@@ -24,18 +24,18 @@ STARTUP = 20
 
 class TestWhatMayBeAskedFor:
     @pytest.mark.parametrize(
-        ("given", "objectives", "sampler"),
+        ("given", "costs", "sampler"),
         [
-            ("[accuracy]", ["accuracy"], "tpe"),
-            ("[accuracy,macs]", ["accuracy", "macs"], "nsga2"),
-            ("[accuracy,flops]", ["accuracy", "macs"], "nsga2"),
-            ("[accuracy,params,macs,latency]", ["accuracy", "params", "macs", "latency"], "nsga2"),
+            ("[accuracy]", (), "tpe"),
+            ("[accuracy,macs]", ("macs",), "nsga2"),
+            ("[accuracy,flops]", ("macs",), "nsga2"),
+            ("[accuracy,params,macs,latency]", ("params", "macs", "latency"), "nsga2"),
         ],
     )
-    def test_the_configuration_has_plain_names(self, given, objectives, sampler):
-        """What a run records is what a resume and a report read: no word that stands for another."""
-        config = compose([f"search.objectives={given}"])
-        assert (config.search.objectives, config.sampler.name) == (objectives, sampler)
+    def test_objectives_choose_the_sampler(self, given, costs, sampler):
+        """What a run records is a name that a resume and a report can read, not ``auto``."""
+        plan = make_plan(compose([f"search.objectives={given}"]), classes=10)
+        assert (plan.problem.objectives.costs, plan.config.sampler.name) == (costs, sampler)
 
     @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "nsga2"])
     def test_a_sampler_that_was_named_stays(self, sampler):
@@ -96,8 +96,8 @@ class TestWhereCandidatesLand:
         proposals = first(problem(*budget, SEVERAL, f"search.method={method}"), "random", 0, 100)
         low, middle, high = np.percentile([proposal.candidate.macs for proposal in proposals], (10, 50, 90))
         assert high / low > 3
-        assert 1.3 < middle / low
-        assert 1.15 < high / middle
+        assert middle / low > 1.3
+        assert high / middle > 1.15
 
     def test_by_equal_factors(self):
         macs = [proposal.candidate.macs for proposal in first(problem(*AT_MOST, SEVERAL), "random", 0, 300)]
@@ -230,10 +230,9 @@ class TestNsga2(Trading):
             again.tell(record)
         again.propose()
         best = {tuple(drawn_from.objectives.values(record)) for record in front(before, drawn_from.objectives)}
-        assert len(best) > STARTUP  # there is not room for all of it
-        parents = self.parents(again, 3)
+        parents = [tuple(trial.values) for trial in self.parents(again, 3)]
         assert len(parents) == STARTUP
-        assert {tuple(trial.values) for trial in parents} <= best
+        assert best.issuperset(parents) or best.issubset(parents)  # as much of the front as there is room for
 
     @staticmethod
     def parents(proposer: Proposer, generation: int) -> list[optuna.trial.FrozenTrial]:
