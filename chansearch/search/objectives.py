@@ -77,9 +77,9 @@ def cost_of(candidate: Candidate, name: str) -> float | None:
 
 
 def format_cost(name: str, candidate: Candidate) -> str:
-    """For people: 12.3M, or 1.75 ms."""
+    """For people: ``12.3M macs``, or ``1.75 ms``."""
     cost = cost_of(candidate, name)
-    return f"{cost:.3g} ms" if name == "latency" else format_count(cost)
+    return f"{cost:.3g} ms" if name == "latency" else f"{format_count(cost)} {name}"
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -170,8 +170,8 @@ class Progress:
         return ", ".join(parts)
 
     def _trade(self, record: Record) -> str:
-        """What a candidate has of the objectives: ``61.20 % at macs 12.3M``."""
-        costs = [f"{name} {format_cost(name, record.candidate)}" for name in self.objectives.costs]
+        """What a candidate has of the objectives: ``61.20 % at 12.3M macs``."""
+        costs = [format_cost(name, record.candidate) for name in self.objectives.costs]
         return f"{record.val_top1_mean:.2f} % at {', '.join(costs)}"
 
     def _seconds_left(self) -> float | None:
