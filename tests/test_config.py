@@ -61,7 +61,7 @@ class TestShippedChoices:
 
     def test_there_is_a_file_for_every_name_the_code_knows(self):
         found = groups()
-        assert set(found["sampler"]) == set(SAMPLERS)
+        assert set(found["sampler"]) == {"auto", *SAMPLERS}
         assert set(found["scheduler"]) == set(SCHEDULERS)
         assert set(found["space"]) == set(FAMILIES)
         assert set(found["data"]) == set(DATASETS)

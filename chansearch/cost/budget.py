@@ -12,7 +12,7 @@ import numpy as np
 from chansearch.cost.count import Counts
 from chansearch.errors import UserError
 
-_NARROW = 1.5
+_NARROW = 1.5  # upper end over lower end of the widest band that counts as a target
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9}
 
 

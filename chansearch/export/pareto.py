@@ -26,7 +26,7 @@ from chansearch.search.rundir import RunDirectory
 LISTING = "front.csv"
 COLUMNS = ("file", "candidate", "val_top1_mean", "searched_params", "searched_macs", "latency_ms", "params", "macs")
 
-# Options of a single network, with their defaults.
+# Options that say something of a single network.
 _OF_ONE = {
     "network": "NETWORK",
     "top": "--top",
@@ -97,7 +97,7 @@ def _scaled(options: ExportOptions, members: Sequence[Record], objectives: Objec
         classifier = costs[name] - without[name]
         most = max(cost_of(record.candidate, name) for record in members)
         for record, targets in zip(members, scaled, strict=True):
-            share = cost_of(record.candidate, name) / most
+            share = cost_of(record.candidate, name) / max(most, 1)  # a record from anywhere may say 0
             targets[name] = f"{max(classifier + share * (target - classifier), 1):.0f}"
     return [dataclasses.replace(options, **targets) for targets in scaled]
 

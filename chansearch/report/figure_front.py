@@ -20,8 +20,8 @@ _MOST_NAMED = 12  # members whose numbers fit beside their marks
 
 
 def draw_front(analysis: Analysis) -> Figure:
-    """A panel a cost, which is drawn by equal factors. Hollow: in doubt. With one cost the steps
-    show what is beaten; with several a member may lie below the steps of a panel, for it is cheaper in another."""
+    """A panel a cost, by equal factors; hollow marks are in doubt. Steps, which show what is beaten, are there with one
+    cost alone: with several a member may lie below those of a panel, for it is cheaper in another."""
     costs = analysis.front.costs
     figure, panels = canvas.new_panels(len(costs), sharey=True)
     for panel, cost in zip(panels, costs, strict=True):
