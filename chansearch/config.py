@@ -48,11 +48,13 @@ class SkeletonConfig:
 
 @dataclass
 class BandConfig:
-    """Either a target with its tolerance or an upper bound; counts may be written 0.2M, 30e6 or 200000."""
+    """Either a target with its tolerance, or an upper bound and perhaps a lower one; counts may be written 0.2M, 30e6
+    or 200000."""
 
     target: Any = None
     tolerance: float = 0.1  # relative, both ways
     at_most: Any = None
+    at_least: Any = None  # beside at_most
 
 
 @dataclass
@@ -95,8 +97,8 @@ class SpaceConfig:
 
 @dataclass
 class SamplerConfig:
-    name: str = "tpe"  # tpe, random, qmc, cmaes or gp
-    startup: int = 20  # unguided candidates before a guided sampler takes over
+    name: str = "auto"  # tpe, nsga2, random, qmc, cmaes or gp; auto: nsga2 for several objectives, else tpe
+    startup: int = 20  # unguided candidates before a guided sampler takes over; nsga2: and the size of a generation
     prescreen: str | None = None  # a proxy: of some unguided draws the best by it is trained; null: every draw is
     prescreen_draws: int = 8  # so many draws for a candidate, where there is a prescreen
 
@@ -127,6 +129,7 @@ class ClusterConfig(RayConfig):
 @dataclass
 class SearchSettings:
     candidates: int = 200  # trained in all
+    objectives: list[str] = field(default_factory=lambda: ["accuracy"])  # accuracy, then costs: params, macs, latency
     seed: int = 0  # of the draws; the trainings' seeds are 0, 1, … for every candidate
     method: str = "solve"  # solve a and b for the budget, or draw them and reject what misses it
     retries: int = 2  # of a candidate whose worker died, ran out of memory or took too long
@@ -150,9 +153,15 @@ class SearchConfig:
     results: str = "results"
     name: str | None = None
 
+    def __post_init__(self) -> None:
+        # Here, so that whatever reads or records a configuration finds a sampler's name in it.
+        if self.sampler.name == "auto":
+            self.sampler.name = "nsga2" if len(self.search.objectives) > 1 else "tpe"
 
-SAMPLERS = ("tpe", "random", "qmc", "cmaes", "gp")
+
+SAMPLERS = ("tpe", "nsga2", "random", "qmc", "cmaes", "gp")
 UNGUIDED_SAMPLERS = ("random", "qmc")  # to the end; the others begin so
+SEVERAL_OBJECTIVES = ("nsga2", "tpe", *UNGUIDED_SAMPLERS)  # samplers that take them
 SCHEDULERS = ("none", "asha", "contenders")
 METHODS = ("solve", "reject")
 
@@ -256,15 +265,20 @@ def _unreadable(error: Exception, overrides: Sequence[str]) -> str:
     return f"{max(overrides, key=len, default='a setting')!r} cannot be read; it {what}"
 
 
+# What the lists of a type may hold, in words and as types; any other list is one of numbers.
+_ITEMS = {"list[int]": ("whole numbers", (int, float)), "list[str]": ("words", (str,))}
+
+
 def _check_lists(node: Any, prefix: str = "") -> None:
-    """OmegaConf lets lists stand where a list's numbers should be; raises ``UserError`` naming the key."""
+    """OmegaConf lets lists stand where a list's numbers or words should be; raises ``UserError`` naming the key."""
     for name, hint in _type_hints(type(node)).items():
         value = getattr(node, name)
         if dataclasses.is_dataclass(value):
             _check_lists(value, f"{prefix}{name}.")
-        elif isinstance(value, list) and not all(type(part) in (int, float) for part in value):
-            kind = "whole numbers" if hint == list[int] else "numbers"
-            raise UserError(f"{prefix}{name}: {value}; allowed: a list of {kind}")
+        elif isinstance(value, list):
+            kind, types = _ITEMS.get(str(hint), ("numbers", (int, float)))
+            if not all(type(part) in types for part in value):
+                raise UserError(f"{prefix}{name}: {value}; allowed: a list of {kind}")
 
 
 def from_plain(data: dict, source: str, tree: Tree = SEARCH) -> Any:

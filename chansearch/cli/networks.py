@@ -48,6 +48,9 @@ def _add_export_options(export: argparse.ArgumentParser) -> None:
     export.add_argument("--run", dest="run_directory", metavar="RUN", help="results/RUN (default: the latest)")
     export.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
     export.add_argument("--top", type=int, default=1, metavar="N", help="the N-th best candidate (default: 1)")
+    export.add_argument(
+        "--pareto", action="store_true", help="every candidate on the front of a search.objectives run, into -o FOLDER"
+    )
     export.add_argument("--channels", metavar="24-33-…", help="this configuration instead of a run's")
     export.add_argument(
         "--as",
@@ -80,9 +83,10 @@ def _add_export_options(export: argparse.ArgumentParser) -> None:
 def _export(given: argparse.Namespace) -> int:
     import dataclasses
 
-    from chansearch.export import ExportOptions, export
+    from chansearch.export import ExportOptions, export, export_front
 
-    export(ExportOptions(**{field.name: getattr(given, field.name) for field in dataclasses.fields(ExportOptions)}))
+    write = export_front if given.pareto else export
+    write(ExportOptions(**{field.name: getattr(given, field.name) for field in dataclasses.fields(ExportOptions)}))
     return 0
 
 

@@ -94,6 +94,7 @@ def _search_help() -> str:
         list_groups(SEARCH),
         "",
         "settings (KEY=VALUE), a few of them; --cfg job prints all:",
+        "  search.objectives=[accuracy,macs] (a Pareto front: params, macs, latency beside accuracy)",
         "  search.candidates=200  search.seed=0  search.method=solve|reject  search.retries=2",
         "  constraint.budget.macs.target=30M (MACs are the paper's FLOPs; flops is understood)",
         "  constraint.latency_ms=2.5  constraint.latency.engine=eager|compiled|onnx  constraint.latency.threads=1",
@@ -137,7 +138,10 @@ def _ended(run: RunDirectory) -> int:
     if not ranked(records):
         print(f"chansearch: run: {run.path}: {why_none_ranked(records)}", file=sys.stderr)
         return 1
-    print(f"done: `chansearch report {run.path}` · `chansearch export --run {run.path} > rexnet_custom.yaml`")
+    from chansearch.report.facts import objectives
+
+    what = "--pareto -o front" if objectives(run.config()).are_several else "> rexnet_custom.yaml"
+    print(f"done: `chansearch report {run.path}` · `chansearch export --run {run.path} {what}`")
     return 0
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from chansearch.cost.count import Counts
 from chansearch.errors import UserError
 
+_NARROW = 1.5  # upper end over lower end of the widest band that counts as a target
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9}
 
 
@@ -59,6 +60,17 @@ class Band:
         """The count at a relative position in [0, 1] of the landing band."""
         band = self.landing
         return band.low + position * (band.high - band.low)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether there is next to nothing to choose between its ends: a target with its tolerance."""
+        return self.high <= _NARROW * self.low
+
+    def across(self, position: float | np.ndarray) -> float | np.ndarray:
+        """The count at a relative position in [0, 1] of the whole band, by equal factors: accuracy grows with the
+        logarithm of a cost rather than with the cost. A bare upper bound reaches down to a tenth of it."""
+        low = self.low if self.low > 0 else self.high / 10
+        return low * (self.high / low) ** position
 
     def miss(self, counts: np.ndarray) -> np.ndarray:
         """Relative distance of counts (n,) to the band, 0 inside, negative below, positive above."""

@@ -4,6 +4,7 @@ from chansearch.export.command import ExportOptions, export, export_document, ex
 from chansearch.export.document import to_yaml
 from chansearch.export.formats import FORMATS
 from chansearch.export.full import FullNetwork, full_network, reference
+from chansearch.export.pareto import export_front
 
 __all__ = [
     "FORMATS",
@@ -11,6 +12,7 @@ __all__ = [
     "FullNetwork",
     "export",
     "export_document",
+    "export_front",
     "export_model",
     "full_network",
     "reference",

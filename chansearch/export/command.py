@@ -67,13 +67,17 @@ class ExportOptions:
 
 
 @dataclass(frozen=True)
-class _Searched:
+class Searched:
     """What is exported: a member, and the run's record and configuration where it has one."""
 
     channels: tuple[int, ...]
     member: Member
     record: Record | None
     run: RunDirectory | None
+
+    @staticmethod
+    def of(record: Record, run: RunDirectory) -> Searched:
+        return Searched(record.candidate.channels, record.candidate.member, record, run)
 
 
 def export(options: ExportOptions) -> None:
@@ -96,7 +100,11 @@ def export_document(options: ExportOptions) -> dict:
     if options.network is not None:
         spec = _opened(options).spec
         return document(spec, price_spec(spec), {"network": options.network})
-    searched = _searched(options)
+    return candidate_document(options, _searched(options))
+
+
+def candidate_document(options: ExportOptions, searched: Searched) -> dict:
+    """That of a candidate; raises ``UserError`` where it cannot cost what is asked for."""
     if options.form == "searched":
         spec, member = _small(options, searched), searched.member
         costs = price_spec(spec)
@@ -117,7 +125,14 @@ def export_model(options: ExportOptions) -> Model:
         if options.pretrained:
             raise UserError("--pretrained: no weights are published for a candidate of a search; name a network")
         spec = spec_from_dict(export_document(options)["network"], "export")
-        model = _open(spec, options.weights)
+        return drawn_model(spec, options.weights)
+    model.network.eval()
+    return model
+
+
+def drawn_model(spec: NetworkSpec, weights: str | None = None) -> Model:
+    """The network in evaluation mode, with ``weights`` or drawn ones."""
+    model = _open(spec, weights)
     model.network.eval()
     return model
 
@@ -154,12 +169,12 @@ def _opened(options: ExportOptions) -> Model:
     return _open(dataclasses.replace(model.spec, classes=classes))
 
 
-def _searched(options: ExportOptions) -> _Searched:
+def _searched(options: ExportOptions) -> Searched:
     if options.channels is not None:
         if options.run_directory is not None:
             raise UserError("--channels: given together with --run; give one of them")
         channels = parse_channels(options.channels)
-        return _Searched(channels, fit(channels), None, None)
+        return Searched(channels, fit(channels), None, None)
     run = RunDirectory.open(options.run_directory) if options.run_directory else RunDirectory.latest(options.results)
     records = run.records()
     scored = ranked(records)
@@ -167,8 +182,7 @@ def _searched(options: ExportOptions) -> _Searched:
         raise UserError(f"run: {run.path} has no candidate to export: {why_none_ranked(records)}")
     if not 1 <= options.top <= len(scored):
         raise UserError(f"--top: {options.top}; allowed: 1 to {len(scored)}, the finished candidates of {run.path}")
-    record = scored[options.top - 1]
-    return _Searched(record.candidate.channels, record.candidate.member, record, run)
+    return Searched.of(scored[options.top - 1], run)
 
 
 def _changes(options: ExportOptions) -> dict:
@@ -186,10 +200,16 @@ def _changes(options: ExportOptions) -> dict:
     return changes
 
 
+def reference_for(options: ExportOptions) -> NetworkSpec:
+    """ReXNet ×1.0 for the classes and the input asked for."""
+    changes = _changes(options)
+    return reference(changes.get("classes", 1000), changes.get("input_size", 224))
+
+
 def _full(options: ExportOptions, member: Member):
     changes = _changes(options)
     try:
-        whole = reference(changes.get("classes", 1000), changes.get("input_size", 224))
+        whole = reference_for(options)
         skeleton = dataclasses.replace(whole, **changes)
     except UserError as error:
         raise UserError(f"export: {error}") from None
@@ -221,7 +241,7 @@ def _target(option: str, given: str | None, default: float | None) -> float | No
     return default if given is None else parse_count(option, given)
 
 
-def _small(options: ExportOptions, searched: _Searched) -> NetworkSpec:
+def _small(options: ExportOptions, searched: Searched) -> NetworkSpec:
     """The network that was searched, on the skeleton of its run."""
     from chansearch.config import from_plain
     from chansearch.search.plan import make_skeleton

@@ -37,6 +37,7 @@ class Format:
     the document and gives a text. A format of several files is a ``folder``. ``packages`` come with ``extra``."""
 
     maker: str
+    suffix: str = ""  # of a file among others
     weights: bool = True
     folder: bool = False
     packages: tuple[str, ...] = ()
@@ -47,11 +48,11 @@ class Format:
 
 
 FORMATS = {
-    "yaml": Format("document:to_yaml", weights=False),
-    "onnx": Format("onnx_file:to_onnx", packages=("onnx", "onnxscript", "onnxruntime"), extra="deploy"),
-    "torch": Format("program:to_program"),
+    "yaml": Format("document:to_yaml", ".yaml", weights=False),
+    "onnx": Format("onnx_file:to_onnx", ".onnx", packages=("onnx", "onnxscript", "onnxruntime"), extra="deploy"),
+    "torch": Format("program:to_program", ".pt2"),
     "timm": Format("timm_folder:to_timm", folder=True, packages=("safetensors",), extra="train"),
-    "python": Format("python_file:to_python", weights=False),
+    "python": Format("python_file:to_python", ".py", weights=False),
 }
 
 
@@ -62,30 +63,33 @@ def preprocessing(model: Model) -> dict[str, object]:
     return found.to_dict() if len(found.mean) == model.spec.in_channels else {}
 
 
-def check(name: str, output: str | None) -> Format:
+def check(name: str, output: str | None, *, several: str | None = None) -> Format:
     """The format of that name, before any work: raises ``UserError`` where it is unknown, a package for it is missing,
-    or ``output`` cannot take it."""
+    or ``output`` cannot take it. ``several``: the option that asks for a folder of networks in that format."""
     if name not in FORMATS:
         raise UserError(f"--format: {name!r} is unknown; allowed: {', '.join(FORMATS)}")
     chosen = FORMATS[name]
     for package in chosen.packages:
         if importlib.util.find_spec(package) is None:
             raise UserError(f'--format {name}: needs the package {package}: pip install "chansearch[{chosen.extra}]"')
-    _check_output(name, chosen, output)
+    if several is None:
+        _check_output(f"--format {name}", output, folder=chosen.folder, may_print=not chosen.weights)
+    else:
+        _check_output(several, output, folder=True, may_print=False)
     return chosen
 
 
-def _check_output(name: str, chosen: Format, output: str | None) -> None:
+def _check_output(option: str, output: str | None, *, folder: bool, may_print: bool) -> None:
     if output is None:
-        if chosen.weights:
-            raise UserError(f"--format {name}: needs -o {'FOLDER' if chosen.folder else 'FILE'} to write to")
+        if not may_print:
+            raise UserError(f"{option}: needs -o {'FOLDER' if folder else 'FILE'} to write to")
         return
     path = Path(output)
-    if chosen.folder:
+    if folder:
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise UserError(f"-o: {output!r} exists already; --format {name} makes a folder of its own")
+            raise UserError(f"-o: {output!r} exists already; {option} makes a folder of its own")
     elif path.is_dir():
-        raise UserError(f"-o: {output!r} is a folder; --format {name} writes a file")
+        raise UserError(f"-o: {output!r} is a folder; {option} writes a file")
     if not path.parent.is_dir():
         raise UserError(f"-o: {output!r}: there is no folder {str(path.parent)!r}")
     if not os.access(path.parent, os.W_OK):
@@ -114,6 +118,7 @@ def _write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     try:
         aside.mkdir()
         for name, content in files.items():
+            (aside / name).parent.mkdir(exist_ok=True)
             write_aside(aside / name, content)
         aside.replace(path)
     finally:

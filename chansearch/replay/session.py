@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from chansearch.replay.play import Draw, Replay, draws, play
 from chansearch.replay.population import LEAST, Population
 from chansearch.replay.strategies import Schedule, make_strategies
 from chansearch.replay.table import Table
+from chansearch.search.objectives import ACCURACY_ALONE
 from chansearch.search.plan import recorded_plan
 from chansearch.search.problem import Problem
 from chansearch.search.rundir import RunDirectory
@@ -111,11 +113,11 @@ def _shown(name: str, drawn: Sequence[Draw]):
 
 
 def _problem_of(run: RunDirectory) -> Callable[[], tuple[Problem, int]]:
-    """The run's problem and its sampler's start-up, read when a guided strategy asks."""
+    """The run's problem and its sampler's start-up, read when a guided strategy asks; strategies look for accuracy."""
 
     @cache
     def read() -> tuple[Problem, int]:
         plan = recorded_plan(run.config(), str(run.config_file))
-        return plan.problem, plan.config.sampler.startup
+        return dataclasses.replace(plan.problem, objectives=ACCURACY_ALONE), plan.config.sampler.startup
 
     return read

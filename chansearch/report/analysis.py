@@ -14,6 +14,7 @@ from chansearch.report.correlation import RankCorrelation
 from chansearch.report.cost import Cost, cost_of
 from chansearch.report.curves import Curve, mean_curves
 from chansearch.report.distribution import Edf, Interval, by_origin, edf, line_r2_interval
+from chansearch.report.front import Front, front_of
 from chansearch.report.noise import NoiseGap, OutOfSample, SeedScores, noise_gap, out_of_sample
 from chansearch.report.published import FIGURE_4, TABLE_3, PublishedConstraint
 from chansearch.report.quantities import FEATURES, LATENCY, MACS, NUCLEAR_NORM, PARAMS, Quantity, ranking_quantity
@@ -50,6 +51,7 @@ class Analysis:
     linearity: dict[Tenth, Interval]
     curves: tuple[Curve, ...]
     cost: Cost | None
+    front: Front | None  # None for accuracy alone
 
     @property
     def name(self) -> str:
@@ -140,7 +142,7 @@ def analyse(run: RunDirectory) -> Analysis:
         compared = tuple(ranked(map(on_first_seed, records)))
         curves = [point for point in curves if point.seed == FIRST_SEED]
     scores = SeedScores.of(compared)
-    rows = tenths(compared)
+    rows, noise = tenths(compared), noise_gap(scores)
     origins = by_origin(compared)
     return Analysis(
         run=run,
@@ -151,10 +153,11 @@ def analyse(run: RunDirectory) -> Analysis:
         contenders=tuple(contenders(records, count)) if count is not None else (),
         tenths=rows,
         tenths_by_origin={origin: tenths(own) for origin, own in origins.items()} if len(origins) > 1 else {},
-        noise=noise_gap(scores),
+        noise=noise,
         held_out=out_of_sample(scores),
         left_out=scores.left_out,
         linearity={row.tenth: line_r2_interval(row.records) for row in rows},
         curves=mean_curves(curves),
         cost=cost_of(records, run.sessions()),
+        front=front_of(records, facts.objectives(config), None if noise is None else noise.standard_error),
     )

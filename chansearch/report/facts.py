@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chansearch.search.objectives import Objectives
+
 UNKNOWN = "unknown"
 
 
@@ -39,6 +41,11 @@ def candidates_asked(config: Mapping) -> int | None:
     """How many candidates the run is to train."""
     asked = setting(config, "search.candidates")
     return asked if isinstance(asked, int) else None
+
+
+def objectives(config: Mapping) -> Objectives:
+    """What the run is to be good at."""
+    return Objectives.recorded(setting(config, "search.objectives"))
 
 
 def contenders(config: Mapping) -> int | None:
@@ -118,9 +125,13 @@ def _mapping(config: Mapping, key: str) -> str:
     section = setting(config, key)
     if not isinstance(section, Mapping) or not section:
         return text(config, key)
-    rest = [f"{name} {value}" for name, value in section.items() if name not in ("name", "family")]
+    rest = [f"{name} {_plain(value)}" for name, value in section.items() if name not in ("name", "family")]
     title = section.get("name", section.get("family"))
     return ", ".join(rest) if title is None else f"{title} ({', '.join(rest)})" if rest else str(title)
+
+
+def _plain(value: object) -> str:
+    return " and ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _budget(config: Mapping) -> str:
@@ -134,7 +145,8 @@ def _budget(config: Mapping) -> str:
             around = f" ± {tolerance * 100:g} %" if isinstance(tolerance, int | float) else ""
             parts.append(f"{label} {target}{around}")
         elif limit is not None:
-            parts.append(f"{label} at most {limit}")
+            least = band.get("at_least")
+            parts.append(f"{label} {'' if least is None else f'at least {least}, '}at most {limit}")
     if not parts:
         return UNKNOWN
     counted = setting(config, "constraint.budget.count_classifier")

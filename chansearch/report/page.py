@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from chansearch.report import cost_text, facts, findings
 from chansearch.report.analysis import Analysis
+from chansearch.report.page_front import front_section
 from chansearch.report.page_parts import cell, document, escaped, figure, paragraphs, table, table_row
 from chansearch.report.quantities import (
     IMAGES_PER_SECOND,
@@ -21,6 +22,8 @@ from chansearch.search.candidate import Record, State
 from chansearch.space import format_channels
 
 CAPTIONS = {
+    "front": "The candidates that no other beats, and those that are beaten; costs by equal factors, bar: ± one "
+    "standard deviation over the seeds. Hollow: beaten in more than half of the redraws.",
     "channels": "Mean output channels of each tenth against the block index, ± one standard deviation over its "
     "candidates (cf. the paper's Figure 2).",
     "accuracy": "Accuracy against what a candidate costs. Colour: tenth; mark: who drew the candidate; bar: ± one "
@@ -47,7 +50,7 @@ _WIDE = ("accuracy", "compare", "channels")
 
 def run_page(analysis: Analysis, figures: Mapping[str, str]) -> str:
     """The page of one run; ``figures`` are SVG texts by name."""
-    body = [f"<h1>{escaped(analysis.name)}</h1>", paragraphs(findings.population(analysis))]
+    body = [f"<h1>{escaped(analysis.name)}</h1>", paragraphs(findings.population(analysis)), *front_section(analysis)]
     if analysis.tenths:
         body += ["<h2>Tenths</h2>", _tenths_table(analysis), _best_and_worst(analysis)]
         body += [paragraphs(findings.of_tenths(analysis))]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chansearch.printable import printable
-from chansearch.report import cost_text, findings
+from chansearch.report import cost_text, findings, front_text
 from chansearch.report.analysis import Analysis
 from chansearch.report.plain import columns, wrapped
 from chansearch.report.quantities import LINE_R2, TEST_TOP1, Quantity
@@ -17,6 +17,7 @@ def summary(analysis: Analysis) -> str:
     """Tenths, gaps, linearity, best and worst of one run, without the paths of its files."""
     lines = [f"run {analysis.name}"]
     lines += wrapped(findings.population(analysis))
+    lines += _front(analysis)
     if analysis.tenths:
         lines += ["", *_table(analysis), ""]
         lines.append(f"best   {findings.candidate_text(analysis.ranked[0])}")
@@ -51,6 +52,13 @@ def _table(analysis: Analysis) -> list[str]:
     if analysis.published:
         lines.append(f"paper: {analysis.published.source}, CIFAR-100, 30 epochs, mean of three trainings")
     return lines
+
+
+def _front(analysis: Analysis) -> list[str]:
+    if analysis.front is None:
+        return []
+    table = columns([front_text.headings(analysis), *front_text.rows(analysis)])
+    return ["", *table, "", *wrapped(front_text.sentences(analysis))]
 
 
 def _cost(analysis: Analysis) -> list[str]:

@@ -19,7 +19,10 @@ from chansearch.report.figure_channels import draw_channels
 from chansearch.report.figure_compare import draw_compare
 from chansearch.report.figure_curves import draw_curves
 from chansearch.report.figure_edf import draw_edf
+from chansearch.report.figure_front import draw_front
 from chansearch.report.figure_linearity import draw_linearity
+from chansearch.report.front import COLUMNS as FRONT_COLUMNS
+from chansearch.report.front import front_rows
 from chansearch.search.rundir import RunDirectory
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ RUN_FIGURES: dict[str, Callable[[Analysis], Figure]] = {
     "linearity": draw_linearity,
     "curves": draw_curves,
 }
+# Of runs with several objectives.
+FRONT_FIGURES: dict[str, Callable[[Analysis], Figure]] = {"front": draw_front}
 # Of runs that have recorded the final feature.
 RANK_FIGURES: dict[str, Callable[[Analysis], Figure]] = {"nuclear_norm": draw_nuclear_norm}
 COMBINED_FIGURES: dict[str, Callable[[Sequence[Analysis]], Figure]] = {
@@ -94,11 +99,15 @@ def combined_folder(runs: Sequence[RunDirectory]) -> Path:
 def _write_run(analysis: Analysis) -> list[Path]:
     run = analysis.run
     write_aside(run.deciles_file, csv_text(decile_columns(analysis), decile_rows(analysis)))
-    figures = RUN_FIGURES | (RANK_FIGURES if analysis.features else {})
+    tables = [run.deciles_file]
+    if analysis.front is not None:
+        write_aside(run.front_file, csv_text(FRONT_COLUMNS, front_rows(analysis.front.members)))
+        tables.append(run.front_file)
+    figures = (FRONT_FIGURES if analysis.front else {}) | RUN_FIGURES | (RANK_FIGURES if analysis.features else {})
     drawn = {name: draw(analysis) for name, draw in figures.items()}
     svgs, files = write_figures(run.figures, drawn)
     write_aside(run.page_file, page.run_page(analysis, svgs))
-    return [run.deciles_file, *files, run.page_file]
+    return [*tables, *files, run.page_file]
 
 
 def _write_combined(folder: Path, analyses: Sequence[Analysis]) -> list[Path]:

@@ -33,6 +33,7 @@ FREE = {
 
 # Can never change, and why.
 FIXED = {
+    "search.objectives": "study.db and what the sampler has learned are of the old ones",
     "constraint.skeleton": "the candidates would be other networks",
     "constraint.budget.count_classifier": "params and MACs would be counted in another way",
     "constraint.latency": "the latencies so far were measured in that way",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,8 +25,15 @@ if TYPE_CHECKING:
 class LatencyLimit:
     """``constraint.latency_ms`` and ``constraint.latency``: one batch takes at most so long, measured like this."""
 
-    at_most_ms: float
+    at_most_ms: float  # infinite where the latency is measured for its own sake
     setting: Setting
+
+    @property
+    def is_bound(self) -> bool:
+        return math.isfinite(self.at_most_ms)
+
+    def describe(self) -> str:
+        return f"at most {self.at_most_ms:g} ms are asked for" if self.is_bound else "every candidate is measured"
 
     def check(self) -> None:
         """Raises ``UserError`` where the engine cannot run on this machine."""

@@ -34,13 +34,16 @@ class Mind:
         problem: Problem,
         sampler: str,
         seed: int,
+        startup: int,
         admissible: Callable[[Sequence[Mapping[str, float]]], np.ndarray],
     ) -> None:
-        """``admissible``: which draws would become candidates; a sampler that can avoids the others."""
+        """``startup``: unguided candidates that come before. ``admissible``: which draws would become candidates; a
+        sampler that can avoids the others."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._distributions = distributions(problem)
+        self._distributions, self._objectives = distributions(problem), problem.objectives
+        self._startup = startup
         self._sampler, self._seed, self._admissible = sampler, seed, admissible
         # CMA-ES learns from its own generations alone; what was trained before them can only set where it starts.
         self._is_cold = sampler == "cmaes"
@@ -58,7 +61,7 @@ class Mind:
         import optuna
 
         self._studies += 1
-        self._study = optuna.create_study(direction="maximize", sampler=self._make_sampler())
+        self._study = optuna.create_study(directions=self._objectives.directions, sampler=self._make_sampler())
         self._study.add_trials(trials)
 
     def _make_sampler(self, finished: list[optuna.trial.FrozenTrial] | None = None) -> optuna.samplers.BaseSampler:
@@ -79,6 +82,10 @@ class Mind:
                     from chansearch.search.tpe import SelectiveTPE
 
                     return SelectiveTPE(self._admissible, self._distributions, seed)
+                case "nsga2":
+                    from chansearch.search.nsga2 import LosslessNSGA2
+
+                    return LosslessNSGA2(self._startup, seed)
                 case "gp":
                     return optuna.samplers.GPSampler(seed=seed, n_startup_trials=1, deterministic_objective=False)
                 case "cmaes":
@@ -90,7 +97,7 @@ class Mind:
         if self._is_cold and len(finished := self._finished()) >= _WARM_START_FROM:
             self._study.sampler = self._make_sampler(finished)
             self._is_cold = False
-        if self._sampler == "tpe":
+        if self._sampler == "tpe" and not self._objectives.are_several:
             self._forget()
         return self._ask()
 
@@ -143,8 +150,8 @@ class Mind:
         trial = self._running.pop(record.candidate.number, None)
         if trial is None:  # one whose numbers are not known
             return
-        if record.is_ranked:
-            self._study.tell(trial, record.val_top1_mean)
+        if (values := self._objectives.values(record)) is not None:
+            self._study.tell(trial, values)
             if self._wants_values:
                 self._values[record.candidate.channels] = record.val_top1_mean
         elif record.outcome.state is State.STOPPED_AT_RUNG:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from chansearch.cluster import connected
 from chansearch.config import UNGUIDED_SAMPLERS, compose
+from chansearch.cost.budget import format_count
 from chansearch.probe import Probes
 from chansearch.search.candidate import Candidate
 from chansearch.search.estimate import AUTO, Work, describe, describe_limit, trial_limit
@@ -30,6 +31,22 @@ def connected_for(plan: Plan, dataset=None) -> Iterator:
     needed = trial_bytes(widest, plan.config.train.batch_size)
     with connected(plan.config.cluster, needed, 0 if dataset is None else dataset.nbytes) as cluster:
         yield cluster
+
+
+def announce_objectives(plan: Plan) -> None:
+    """What several objectives have to trade, and that it is next to nothing where it is."""
+    objectives = plan.problem.objectives
+    if not objectives.are_several:
+        return
+    print(f"objectives: {' and '.join(objectives.names)}: a front of candidates instead of one best", flush=True)
+    for name, band in plan.problem.budget.bands.items():
+        if name in objectives.costs and band.is_narrow:
+            print(
+                f"objectives: the budget leaves {name} between {format_count(band.low)} and {format_count(band.high)}, "
+                f"little to trade; constraint.budget.{name}.target=null constraint.budget.{name}.at_most="
+                f"{format_count(band.high)} leaves more",
+                flush=True,
+            )
 
 
 def announce_prescreen(plan: Plan) -> None:

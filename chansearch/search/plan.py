@@ -12,6 +12,7 @@ from chansearch.config import (
     METHODS,
     SAMPLERS,
     SCHEDULERS,
+    SEVERAL_OBJECTIVES,
     UNGUIDED_SAMPLERS,
     BandConfig,
     BudgetConfig,
@@ -30,6 +31,7 @@ from chansearch.proxies.names import check_proxy
 from chansearch.ranges import at_least, folder_name, within
 from chansearch.search.estimate import AUTO
 from chansearch.search.latency import LatencyBound, LatencyLimit
+from chansearch.search.objectives import ACCURACY, Objectives
 from chansearch.search.prescreen import Prescreen
 from chansearch.search.problem import Problem
 from chansearch.search.propose import Proposal, Proposer, SpaceExhausted
@@ -93,14 +95,17 @@ def make_plan(config: SearchConfig, classes: int) -> Plan:
     validate_data(config.data)
     validate_train(config.train)
     _check_settings(config)
+    objectives = Objectives.of(config.search.objectives)
+    if objectives.are_several:
+        _check_combined(config)
     skeleton = make_skeleton(config.constraint.skeleton, classes)
     space = dataclasses.asdict(config.space)
     divisor = space.pop("divisor")
     at_least("space.divisor", divisor, 1)
     family = make_family(depth=skeleton.blocks, **space)
     budget = make_budget(config.constraint.budget)
-    problem = Problem(skeleton, budget, family, divisor, config.search.method)
-    return Plan(config, problem, make_limit(config.constraint))
+    problem = Problem(skeleton, budget, family, divisor, config.search.method, objectives)
+    return Plan(config, problem, make_limit(config.constraint, always="latency" in objectives.costs))
 
 
 def recorded_plan(held: dict, source: str) -> Plan:
@@ -145,27 +150,36 @@ def make_budget(config: BudgetConfig) -> Budget:
     )
 
 
-def make_limit(config: ConstraintConfig) -> LatencyLimit | None:
-    """The bound on the latency, and how it is measured."""
+def make_limit(config: ConstraintConfig, *, always: bool = False) -> LatencyLimit | None:
+    """The bound on the latency, and how it is measured; ``always``: also where there is no bound."""
     for key, value, allowed in (("engine", config.latency.engine, ENGINES), ("device", config.latency.device, DEVICES)):
         if value not in allowed:
             raise UserError(f"constraint.latency.{key}: {value!r} is unknown; allowed: {', '.join(allowed)}")
     at_least("constraint.latency.batch", config.latency.batch, 1)
     at_least("constraint.latency.threads", config.latency.threads, 1)
+    setting = Setting(**dataclasses.asdict(config.latency))
     if config.latency_ms is None:
-        return None
+        return LatencyLimit(math.inf, setting) if always else None
     if not (math.isfinite(config.latency_ms) and config.latency_ms > 0):
         raise UserError(f"constraint.latency_ms: {config.latency_ms}; allowed: null, or above 0")
-    return LatencyLimit(config.latency_ms, Setting(**dataclasses.asdict(config.latency)))
+    return LatencyLimit(config.latency_ms, setting)
 
 
 def _band(key: str, config: BandConfig | None) -> Band | None:
-    if config is None or (config.target is None and config.at_most is None):
+    if config is None or (config.target is None and config.at_most is None and config.at_least is None):
         return None
     if config.target is not None and config.at_most is not None:
         raise UserError(f"{key}: both target and at_most are set; set one, and {key}.target=null or {key}.at_most=null")
+    if config.at_least is not None and config.at_most is None:
+        raise UserError(f"{key}.at_least: {config.at_least} without an upper bound; set {key}.at_most beside it")
     if config.at_most is not None:
-        return Band.at_most(parse_count(f"{key}.at_most", config.at_most))
+        high = parse_count(f"{key}.at_most", config.at_most)
+        if config.at_least is None:
+            return Band.at_most(high)
+        low = parse_count(f"{key}.at_least", config.at_least)
+        if low >= high:
+            raise UserError(f"{key}.at_least: {config.at_least}; allowed: below {key}.at_most, {config.at_most}")
+        return Band(low, high)
     if not (math.isfinite(config.tolerance) and 0 < config.tolerance < 1):
         raise UserError(f"{key}.tolerance: {config.tolerance}; allowed: between 0 and 1, both excluded")
     return Band.around(parse_count(f"{key}.target", config.target), config.tolerance)
@@ -206,6 +220,26 @@ def _check_settings(config: SearchConfig) -> None:
     ):
         if name is not None:
             folder_name(key, name)
+
+
+def _check_combined(config: SearchConfig) -> None:
+    """What goes with several objectives, of what goes with one."""
+    objectives = f"search.objectives=[{','.join(config.search.objectives)}]"
+    if config.sampler.name not in SEVERAL_OBJECTIVES:
+        raise UserError(
+            f"sampler: {config.sampler.name} has one objective, with {objectives} allowed: "
+            f"{', '.join(SEVERAL_OBJECTIVES)}"
+        )
+    if config.scheduler.name != "none":
+        raise UserError(
+            f"scheduler: {config.scheduler.name} judges by {ACCURACY} alone and would end the cheap candidates; "
+            f"allowed with {objectives}: none"
+        )
+    if config.sampler.prescreen is not None:
+        raise UserError(
+            f"sampler.prescreen: {config.sampler.prescreen} stands for {ACCURACY} alone and would set the cheap "
+            f"draws aside; allowed with {objectives}: null"
+        )
 
 
 def _check_scheduler(config: SchedulerConfig, epochs: int, seeds: int) -> None:

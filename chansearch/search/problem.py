@@ -1,14 +1,17 @@
-"""What a search draws from: a family of shapes, a skeleton, a budget, and one of the two ways of meeting it."""
+"""What a search draws from: a family of shapes, a skeleton, a budget, and one of the two ways of meeting it; and what
+it is to be good at."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from chansearch.cost import Budget, Counts, Verdict, count, price_spec, solve
+from chansearch.cost import Band, Budget, Counts, Verdict, count, price_spec, solve
 from chansearch.nets.spec import NetworkSpec
+from chansearch.search.objectives import ACCURACY_ALONE, Objectives
 from chansearch.space import Family, Member, Parameter, round_channels
 
 # The least start of a configuration under one budget alone, as a share of its end: below the 0.09 of ReXNet ×1.0
@@ -33,6 +36,9 @@ class Problem:
 
     ``method`` is ``solve`` (the numbers are a shape and a place in the band; a and b follow) or ``reject`` (the
     numbers are a shape, a and b; most miss the band). The counter has the last word in both, after rounding.
+
+    Where a cost is an objective, solving lands all over a wide band instead of at its upper end, and leaves what the
+    narrow ones do not fix to the start: one cost follows from the other then.
     """
 
     skeleton: NetworkSpec
@@ -40,6 +46,7 @@ class Problem:
     family: Family
     divisor: int = 1
     method: str = "solve"
+    objectives: Objectives = ACCURACY_ALONE
 
     def parameters(self) -> tuple[Parameter, ...]:
         """The numbers a sampler moves, in a fixed order: those of the shape, then those of a and b."""
@@ -49,8 +56,25 @@ class Problem:
         if self.method == "reject":
             flat, steep = self._largest()
             return Parameter("a", 0.0, steep), Parameter("b", float(self.divisor), flat)
-        landings = tuple(Parameter(f"land_{name}") for name in self.budget.bands)
+        landings = tuple(Parameter(f"land_{name}") for name in self._landed)
         return landings if len(landings) == 2 else (*landings, Parameter("start", _LEAST_START, 1.0))
+
+    @cached_property
+    def _landed(self) -> dict[str, Band]:
+        """The bands that solving aims at; the counter looks at all of them."""
+        bands = self.budget.bands
+        if not self.objectives.are_several:
+            return bands
+        narrow = {name: band for name, band in bands.items() if band.is_narrow}
+        if narrow:
+            return narrow
+        # Two wide ones: of two places chosen at will most pairs fit no shape.
+        name = next((name for name in self.objectives.costs if name in bands), next(iter(bands)))
+        return {name: bands[name]}
+
+    def _target(self, band: Band, position: np.ndarray) -> np.ndarray:
+        """The cost at a place of a band."""
+        return band.across(position) if self.objectives.are_several and not band.is_narrow else band.at(position)
 
     def _largest(self) -> tuple[float, float]:
         """Upper ends for b and a: the widest constant configuration and the tallest last step that the bands allow."""
@@ -103,7 +127,7 @@ class Problem:
 
         if self.method == "reject":
             return column("a"), column("b")
-        targets = {name: band.at(column(f"land_{name}")) for name, band in self.budget.bands.items()}
+        targets = {name: self._target(band, column(f"land_{name}")) for name, band in self._landed.items()}
         start = column("start") if len(targets) == 1 else None
         solution = solve(self.skeleton, heights, **targets, start=start, count_classifier=self.budget.count_classifier)
         return solution.a, solution.b

@@ -16,6 +16,8 @@ from chansearch.durations import format_seconds
 from chansearch.printable import printable
 from chansearch.search.candidate import Candidate, CurvePoint, Draws, Outcome, Record, State, ranked
 from chansearch.search.contenders import FIRST_SEED
+from chansearch.search.front import front
+from chansearch.search.objectives import ACCURACY_ALONE, Objectives, format_cost
 from chansearch.space import format_channels
 
 
@@ -35,6 +37,7 @@ class Progress:
     epochs: int
     accuracy: str  # the name of what ranks: val top-1, or test top-1 with data.rank_on=test
     most_further: int = 0
+    objectives: Objectives = ACCURACY_ALONE
     console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
 
     def __post_init__(self) -> None:
@@ -42,6 +45,7 @@ class Progress:
         self._draws = Draws()
         self._ended = self._failed = self._earlier = 0
         self._first_best: Record | None = None
+        self._front: list[Record] = []
         self._contenders: dict[int, Record] = {}  # by number: those that a further seed has changed
         self._epochs_done = 0
         self._further_done = 0
@@ -110,6 +114,8 @@ class Progress:
             self._contenders[record.candidate.number] = record
         rivals = [record] if self._first_best is None else [self._first_best, record]
         self._first_best = next(iter(ranked(rivals)), None)
+        if self.objectives.are_several:
+            self._front = front([*self._front, record], self.objectives)
 
     @property
     def best(self) -> Record | None:
@@ -156,9 +162,17 @@ class Progress:
         parts = [f"drawn {draws.drawn} = kept {draws.kept} + pruned {pruned}{why}", f"failed {self._failed}"]
         if (best := self.best) is not None:
             parts.append(f"best {best.val_top1_mean:.2f} % by {format_channels(best.candidate.channels)}")
+        if self._front:
+            ends = [self._front[0], self._front[-1]] if len(self._front) > 1 else self._front
+            parts.append(f"front of {len(self._front)} from {' to '.join(map(self._trade, ends))}")
         if (left := self._seconds_left()) is not None:
             parts.append(f"left {format_seconds(left)}")
         return ", ".join(parts)
+
+    def _trade(self, record: Record) -> str:
+        """What a candidate has of the objectives: ``61.20 % at 12.3M macs``."""
+        costs = [format_cost(name, record.candidate) for name in self.objectives.costs]
+        return f"{record.val_top1_mean:.2f} % at {', '.join(costs)}"
 
     def _seconds_left(self) -> float | None:
         """From the epochs trained since this session began; those that early stopping spares are not foreseen."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ def unguided(
 
 def check_reachable(problem: Problem, seed: int, draws: int = 4096) -> None:
     """Raise ``UserError`` naming the nearest configuration found when none of many draws meets the budget."""
-    solving = Problem(problem.skeleton, problem.budget, problem.family, problem.divisor, "solve")
+    solving = dataclasses.replace(problem, method="solve")
     nearest: Priced | None = None
     for number, batch in enumerate(unguided_values(solving, "random", seed)):
         for priced in solving.realise(batch):
@@ -161,7 +162,7 @@ class Proposer:
         self._count = _Draws(bound)
         self._next = 0
         self._taken: set[int] = set()
-        self._mind = Mind(problem, sampler, seed + len(known), self._admissible) if self._guided else None
+        self._mind = Mind(problem, sampler, seed + len(known), startup, self._admissible) if self._guided else None
         for proposal in known:
             if proposal.candidate.origin is not Origin.SAMPLER:
                 self._next_group()  # which of it was taken is known

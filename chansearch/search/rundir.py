@@ -4,8 +4,8 @@
 ended; a contender has one more for each further seed, and its last one counts), ``curves.csv`` (a row an epoch and
 seed), ``sessions.csv`` (a row a start or resume in which a candidate ended), ``latencies.csv`` (under a bound on the
 latency: the reference, then each configuration that was measured, in order), ``study.db`` (the Optuna study), ``tb/``
-(TensorBoard), and what the report adds: ``deciles.csv``, ``figures/``, ``report.html``, ``confirm.csv``; and the
-replay: ``replay.csv``, ``epochs.csv``.
+(TensorBoard), and what the report adds: ``deciles.csv``, ``front.csv`` (with several objectives), ``figures/``,
+``report.html``, ``confirm.csv``; and the replay: ``replay.csv``, ``epochs.csv``.
 
 Tables are appended to, a line at a time, and a torn last line is forgiven: it belongs to a candidate or an epoch that
 had not ended. A table keeps the columns it was begun with. Whole files are written aside and renamed. Reading needs
@@ -144,6 +144,10 @@ class RunDirectory:
     @property
     def deciles_file(self) -> Path:
         return self.path / "deciles.csv"
+
+    @property
+    def front_file(self) -> Path:
+        return self.path / "front.csv"
 
     @property
     def page_file(self) -> Path:

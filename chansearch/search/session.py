@@ -19,7 +19,14 @@ from chansearch.search.candidate import CurvePoint, Outcome, Record, State, last
 from chansearch.search.changes import Change, changes, check_changes, describe_changes
 from chansearch.search.contenders import FIRST_SEED, Further, joined, left
 from chansearch.search.latency import LatencyBound
-from chansearch.search.outlook import announce_prescreen, connected_for, measured_limit, print_estimate, rehearse
+from chansearch.search.outlook import (
+    announce_objectives,
+    announce_prescreen,
+    connected_for,
+    measured_limit,
+    print_estimate,
+    rehearse,
+)
 from chansearch.search.plan import Plan, make_plan
 from chansearch.search.prescreen import Prescreen
 from chansearch.search.probe import session_time
@@ -57,6 +64,7 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
     config = plan.config
     if dry_run:
         with _bounded(plan) as bound:
+            announce_objectives(plan)
             rehearse(plan, bound)
         return None
     if config.name is not None:
@@ -64,6 +72,7 @@ def start(plan: Plan, *, dry_run: bool = False) -> RunDirectory | None:
     check_disk(Path(config.results))
     with _bounded(plan) as bound, ExitStack() as undo:
         dataset = _load(plan)
+        announce_objectives(plan)
         announce_prescreen(plan)
         began = time.monotonic()
         run = _create(plan, dataset)
@@ -258,6 +267,7 @@ class _Session:
             config.train.epochs,
             f"{config.data.rank_on} top-1",
             most_further=config.scheduler.contenders * (config.train.seeds - len(self._seeds)),
+            objectives=plan.problem.objectives,
         )
         self._progress.restore(records)
 
@@ -334,10 +344,11 @@ class _Session:
                 with recorded(self._run):  # latencies.csv
                     proposal = self._proposer.propose()
             except SpaceExhausted:
+                limit = self._plan.limit
+                slower = " a higher constraint.latency_ms," if limit is not None and limit.is_bound else ""
                 self._progress.console.print(
                     f"space: no candidate is left after {len(self._records) + len(self._in_flight)}; "
-                    f"a wider budget,{' a higher constraint.latency_ms,' if self._plan.limit else ''} another family "
-                    "or a smaller divisor has more",
+                    f"a wider budget,{slower} another family or a smaller divisor has more",
                     markup=False,
                 )
                 self._exhausted = True
@@ -419,7 +430,7 @@ def _bounded(plan: Plan, run: RunDirectory | None = None) -> Iterator[LatencyBou
         reference = bound.measure_reference()
         print(
             f"latency: {format_channels(reference.channels)} takes {reference.latency_ms:.3g} ms "
-            f"({plan.limit.setting.describe()}); at most {plan.limit.at_most_ms:g} ms are asked for",
+            f"({plan.limit.setting.describe()}); {plan.limit.describe()}",
             flush=True,
         )
         bound.check_reachable(first)

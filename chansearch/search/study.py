@@ -24,11 +24,13 @@ from typing import TYPE_CHECKING
 from chansearch.errors import UserError
 from chansearch.search.candidate import Candidate, Draws, Origin, Record, State
 from chansearch.search.mind import distributions
+from chansearch.search.objectives import Objectives
 from chansearch.search.problem import Problem
 from chansearch.search.propose import Proposal
 from chansearch.space import Member, Shape, format_channels, parse_channels
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.trial import FrozenTrial
 
 
@@ -58,16 +60,28 @@ class StudyFile:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.path = path
-        self._distributions = distributions(problem)
+        self._distributions, self._objectives = distributions(problem), problem.objectives
         with self._in_our_terms(opening=True):
             # Written through the storage itself: a study reads what it does not need before it adds or tells a trial.
             # Opened by its path: in an address of a database a run's name with ?, # or % would be that of another file.
             self._storage = optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs={"creator": self._connect})
             # The file has one study; a run directory that was renamed since is no new one.
             names = optuna.get_all_study_names(self._storage) or [path.resolve().parent.name]
-            optuna.create_study(storage=self._storage, study_name=names[0], direction="maximize", load_if_exists=True)
+            study = optuna.create_study(
+                storage=self._storage,
+                study_name=names[0],
+                directions=self._objectives.directions,
+                load_if_exists=True,
+            )
             self._study = self._storage.get_study_id_from_name(names[0])
             held = self._read()
+        if len(study.directions) != len(self._objectives.names):
+            raise UserError(
+                f"run: {path} is of {len(study.directions)} objectives, search.objectives of "
+                f"{len(self._objectives.names)}; they cannot change in a run"
+            )
+        if self._objectives.are_several:
+            _name_metrics(study, self._objectives)
         for trial in held:
             _to_proposal(trial)  # of a file from anywhere: refused now rather than in mid-search
         # Ids of the trials that have not ended, by candidate.
@@ -148,15 +162,26 @@ class StudyFile:
             trial = self._running.get(record.candidate.number)
             if trial is None:
                 continue
-            told, values = TrialState.FAIL, None
-            if record.is_ranked:
-                told, values = TrialState.COMPLETE, [record.val_top1_mean]
+            told = TrialState.FAIL
+            if (values := self._objectives.values(record)) is not None:
+                told = TrialState.COMPLETE
             elif record.outcome.state is State.STOPPED_AT_RUNG:
                 told = TrialState.PRUNED
             # Raised where someone has ended the trial in optuna-dashboard: the record is candidates.csv.
             with self._in_our_terms(), contextlib.suppress(_ended_already()):
                 self._storage.set_trial_state_values(trial, told, values)
             del self._running[record.candidate.number]
+
+
+def _name_metrics(study: optuna.Study, objectives: Objectives) -> None:
+    """For the axes of optuna-dashboard."""
+    import warnings
+
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(list(objectives.names))
 
 
 def _ended_already() -> type[Exception]:

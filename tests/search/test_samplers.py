@@ -179,7 +179,7 @@ class TestTpesMemory:
     def mind(self, count: int, running: int = 3) -> tuple[Mind, list[Proposal]]:
         """One that has been told of ``count`` candidates, scored in their order, but for the last ones, which run."""
         drawn_from = problem("constraint=c2")
-        mind = Mind(drawn_from, "tpe", 0, admissible=lambda draws: np.ones(len(draws), dtype=bool))
+        mind = Mind(drawn_from, "tpe", 0, startup=20, admissible=lambda draws: np.ones(len(draws), dtype=bool))
         proposals = first(drawn_from, "random", 0, count)
         for proposal in proposals:
             mind.place(proposal.candidate.number, proposal.values)
@@ -217,6 +217,10 @@ class TestCmaes(Improves, Contract):
     sampler = "cmaes"
 
 
+class TestNsga2(Improves, Contract):
+    sampler = "nsga2"
+
+
 class TestGp(Contract):
     """Slow in a space of many numbers; a hinge has three."""
 
@@ -237,7 +241,7 @@ OUTCOMES = {
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
-@pytest.mark.parametrize(("sampler", "count"), [("tpe", 16), ("cmaes", 30), ("gp", 5)])
+@pytest.mark.parametrize(("sampler", "count"), [("tpe", 16), ("nsga2", 16), ("cmaes", 30), ("gp", 5)])
 @pytest.mark.filterwarnings("error")
 def test_outcomes_that_say_nothing_stop_no_sampler(sampler, count, outcome):
     """No variance to divide by, no trial to start from."""
