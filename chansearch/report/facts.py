@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chansearch.search.asked import candidates_asked, contenders, rank_on, seeds_asked, setting
+
+__all__ = ["UNKNOWN", "Fact", "candidates_asked", "contenders", "facts", "rank_on", "seeds_asked", "setting", "text"]
+
 UNKNOWN = "unknown"
 
 
@@ -14,43 +18,10 @@ class Fact:
     value: str
 
 
-def setting(config: Mapping, dotted: str) -> object | None:
-    """The value under a dotted key, ``None`` where any part of the way is missing."""
-    found: object = config
-    for key in dotted.split("."):
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(key)
-    return found
-
-
 def text(config: Mapping, dotted: str) -> str:
     """A setting in one line, ``unknown`` where it is missing."""
     value = setting(config, dotted)
     return UNKNOWN if value is None else " ".join(str(value).split())
-
-
-def rank_on(config: Mapping) -> str:
-    """The part that ranks: ``test`` as in the paper, else ``val``."""
-    return "test" if setting(config, "data.rank_on") == "test" else "val"
-
-
-def candidates_asked(config: Mapping) -> int | None:
-    """How many candidates the run is to train."""
-    asked = setting(config, "search.candidates")
-    return asked if isinstance(asked, int) else None
-
-
-def contenders(config: Mapping) -> int | None:
-    """How many candidates are to get all seeds, the others one; ``None`` where every candidate gets them all."""
-    count = setting(config, "scheduler.contenders")
-    return count if setting(config, "scheduler.name") == "contenders" and isinstance(count, int) else None
-
-
-def seeds_asked(config: Mapping) -> int:
-    """How many seeds a candidate, or a contender, is to be trained with; 1 where that is not known."""
-    asked = setting(config, "train.seeds")
-    return asked if isinstance(asked, int) else 1
 
 
 def facts(config: Mapping) -> tuple[Fact, ...]:

@@ -374,7 +374,7 @@ class _Session:
         with recorded(self._run):
             self._run.append_curve(points)
         self._beside("TensorBoard", lambda: self._curves.epoch(job.label, epoch, points, summary=not job.further))
-        self._progress.epoch(job.number, epoch, points)
+        self._progress.epoch(job.number, job.seeds[0], epoch, points)
 
     def on_end(self, job, outcome: Outcome) -> None:
         if job.further:
