@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 from typing import TYPE_CHECKING
 
@@ -111,10 +112,8 @@ def _watch(given: argparse.Namespace) -> int:
     if given.once:
         console.print(Follower(run, console).progress.picture())
         return 0
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # the watching ends; the run does not
         print(follow(run, given.interval, console))
-    except KeyboardInterrupt:  # the watching ends; the run does not
-        pass
     return 0
 
 

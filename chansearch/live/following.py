@@ -149,6 +149,8 @@ def _changed(file: Path) -> int:
 def follow(run: RunDirectory, interval: float, console: Console) -> str:
     """Show the run until it ends, a look every ``interval`` seconds; gives what became of it, in words."""
     follower = Follower(run, console)
+    if not console.is_terminal:
+        console.print(follower.progress.picture())  # and then a line a candidate
     with follower.progress:
         while follower.state is RunState.RUNNING:
             time.sleep(interval)
