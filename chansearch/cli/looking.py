@@ -121,11 +121,12 @@ def _compare(given: argparse.Namespace) -> int:
     from chansearch.search.rundir import RunDirectory
 
     runs = [RunDirectory.open(path) for path in (given.first, given.second)]
-    from chansearch.report.compare import compare
+    from chansearch.report.better import compare
+    from chansearch.report.better_text import comparison_facts, comparison_text
 
     found = compare(*runs)
     if given.json:
-        print_json(found.facts())
+        print_json(comparison_facts(found))
     else:
-        print(found.text())
+        print(comparison_text(found))
     return 0

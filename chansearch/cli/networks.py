@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 
+from chansearch.cli.printing import print_json
 from chansearch.errors import UserError
 
 
@@ -118,5 +118,5 @@ def _cost(given: argparse.Namespace) -> int:
     from chansearch.cost.describe import cost_facts, cost_text
 
     facts = cost_facts(spec, budget)
-    print(json.dumps(facts, indent=2) if given.json else cost_text(facts))
+    print_json(facts) if given.json else print(cost_text(facts))
     return 0

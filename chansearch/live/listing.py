@@ -9,9 +9,8 @@ from pathlib import Path
 from chansearch.errors import UserError, one_line
 from chansearch.live.state import RunState, begun, last_activity, state_of
 from chansearch.search.asked import candidates_asked, rank_on, setting
-from chansearch.search.candidate import Record, State, ranked
+from chansearch.search.candidate import Record, State, ranked, record_facts
 from chansearch.search.rundir import RunDirectory
-from chansearch.space import format_channels
 
 
 @dataclass(frozen=True)
@@ -45,25 +44,10 @@ class Listed:
             "failed": self.failed,
             "asked": self.asked,
             "accuracy": self.accuracy,
-            "best": None if self.best is None else best_facts(self.best),
+            "best": None if self.best is None else record_facts(self.best),
             "begun": _iso(self.begun),
             "last_activity": _iso(self.last_activity),
         }
-
-
-def best_facts(record: Record) -> dict:
-    """A candidate's number, channels, accuracy and costs, in plain types."""
-    candidate = record.candidate
-    return {
-        "candidate": candidate.number,
-        "channels": format_channels(candidate.channels),
-        "top1_mean": record.val_top1_mean,
-        "top1_std": record.val_top1_std,
-        "seeds": len(record.outcome.val_top1),
-        "params": candidate.params,
-        "macs": candidate.macs,
-        "latency_ms": candidate.latency_ms,
-    }
 
 
 def list_runs(results: Path | str) -> list[Listed]:

@@ -7,9 +7,22 @@ from dataclasses import dataclass
 
 from chansearch.search.asked import candidates_asked, contenders, rank_on, seeds_asked, setting
 
-__all__ = ["UNKNOWN", "Fact", "candidates_asked", "contenders", "facts", "rank_on", "seeds_asked", "setting", "text"]
+# Also what others know by this module's name.
+__all__ = [
+    "CHANGED",
+    "UNKNOWN",
+    "Fact",
+    "candidates_asked",
+    "contenders",
+    "facts",
+    "rank_on",
+    "seeds_asked",
+    "setting",
+    "text",
+]
 
 UNKNOWN = "unknown"
+CHANGED = "changed on the way"  # the label of what was changed between the sessions of a run
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,7 @@ def _changed(config: Mapping) -> tuple[Fact, ...]:
         if isinstance(changed, Mapping):
             keys = ", ".join(f"{key} {_change(values)}" for key, values in changed.items())
             said.append(f"{keys} from candidate {note.get('first_candidate', UNKNOWN)} on")
-    return (Fact("changed on the way", "; ".join(said)),) if said else ()
+    return (Fact(CHANGED, "; ".join(said)),) if said else ()
 
 
 def _change(values: object) -> str:
