@@ -107,13 +107,14 @@ def _watch(given: argparse.Namespace) -> int:
     from rich.console import Console
 
     from chansearch.live.following import Follower, follow
+    from chansearch.printable import printable
 
     console = Console(highlight=False, soft_wrap=True)
     if given.once:
         console.print(Follower(run, console).progress.picture())
         return 0
     with contextlib.suppress(KeyboardInterrupt):  # the watching ends; the run does not
-        print(follow(run, given.interval, console))
+        print(printable(follow(run, given.interval, console)))
     return 0
 
 

@@ -118,5 +118,8 @@ def _cost(given: argparse.Namespace) -> int:
     from chansearch.cost.describe import cost_facts, cost_text
 
     facts = cost_facts(spec, budget)
-    print_json(facts) if given.json else print(cost_text(facts))
+    if given.json:
+        print_json(facts)
+    else:
+        print(cost_text(facts))
     return 0

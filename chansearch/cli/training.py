@@ -136,7 +136,10 @@ def _eval(given: argparse.Namespace) -> int:
 
         title = f"{given.model}: top-1 {found.facts['top1']:.2f} % of {found.facts['images']:,} images"
         write_confusion(Path(given.confusion), found.counts, found.classes, title)
-    print_json(found.facts) if given.json else print(_eval_text(found.facts))
+    if given.json:
+        print_json(found.facts)
+    else:
+        print(_eval_text(found.facts))
     return 0
 
 

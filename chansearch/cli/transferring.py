@@ -170,7 +170,10 @@ def _eval(given: argparse.Namespace) -> int:
     from chansearch.transfer.detection.evaluate import evaluate
 
     facts = evaluate(config)
-    print_json(facts) if given.json else print(_eval_text(facts))
+    if given.json:
+        print_json(facts)
+    else:
+        print(_eval_text(facts))
     return 0
 
 

@@ -32,10 +32,17 @@ class Follower:
         self._records: dict[int, Record] = {}
         # Of each training under way, by candidate and first seed: the last epoch, by seed.
         self._points: dict[tuple[int, int], dict[int, CurvePoint]] = {}
-        self._config_changed = self._study_changed = 0
+        self._study_changed = 0
         self._new_records, self._new_curves = run.new_records(), run.new_curves(_CURVES_BYTES)
-        self.progress = Progress(0, 0, "", console=console)
-        self._read_config()
+        self._config_changed, self._config = _changed(run.config_file), run.config()
+        config, few = self._config, contenders(self._config)
+        self.progress = Progress(
+            candidates_asked(config) or 0,
+            epochs_asked(config),
+            f"{rank_on(config)} top-1",
+            most_further=0 if few is None else few * (seeds_asked(config) - 1),
+            console=console,
+        )
         self._catch_up()
         self.look()
 
@@ -60,12 +67,8 @@ class Follower:
         changed = _changed(self._run.config_file)
         if changed == self._config_changed:
             return
-        self._config_changed, config = changed, self._run.config()
-        self._config, progress, few = config, self.progress, contenders(config)
-        progress.total = candidates_asked(config) or 0
-        progress.epochs = epochs_asked(config)
-        progress.accuracy = f"{rank_on(config)} top-1"
-        progress.most_further = 0 if few is None else few * (seeds_asked(config) - 1)
+        self._config_changed, self._config = changed, self._run.config()
+        self.progress.total = candidates_asked(self._config) or 0
 
     def _catch_up(self) -> None:
         """What there was before the first look."""

@@ -57,13 +57,17 @@ def list_runs(results: Path | str) -> list[Listed]:
 
 def _look_at(run: RunDirectory) -> Listed:
     try:
-        config, records = run.config(), run.records()
-        state = state_of(run, config, records)
-        if state is RunState.CUT_OFF:  # or has ended since it was read
-            records = run.records()
-            state = state_of(run, config, records)
+        return _read(run)
     except (UserError, OSError) as error:
         return Listed(run, problem=one_line(error))
+
+
+def _read(run: RunDirectory) -> Listed:
+    config, records = run.config(), run.records()
+    state = state_of(run, config, records)
+    if state is RunState.CUT_OFF:  # or the last candidate has ended since the table was read
+        records = run.records()
+        state = state_of(run, config, records)
     return Listed(
         run,
         constraint=_word(config, "constraint.name"),

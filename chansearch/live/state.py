@@ -51,7 +51,7 @@ def session_begun(config: Mapping) -> tuple[datetime.datetime | None, int]:
 def last_activity(run: RunDirectory) -> datetime.datetime:
     """When an epoch or a candidate last ended, or the run was begun."""
     files = (run.config_file, run.candidates_file, run.curves_file)
-    latest = max(file.stat().st_mtime for file in files if file.exists())
+    latest = max(file.stat().st_mtime for file in files if file.is_file())
     return datetime.datetime.fromtimestamp(latest).astimezone()
 
 

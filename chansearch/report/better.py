@@ -127,7 +127,7 @@ def _caveats(a: Standing, b: Standing) -> list[str]:
     if None in (facts.setting(one.config, "provenance.data_fingerprint") for one in (a, b)):
         said.append("Whether both have the same images is not recorded: a run has no fingerprint of them.")
     schemas = [from_plain(one.config, str(one.run.config_file)) for one in (a, b)]
-    trained = [c for c in changes(*schemas) if c.key.startswith(_TRAINING) and c.key not in FREE]
+    trained = [c for c in changes(*schemas) if c.key.startswith(_TRAINING) and c.key not in {*FREE, "train.seeds"}]
     if trained:
         said.append(
             f"The candidates were not trained alike, A → B: {', '.join(map(str, trained))}. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 
+from chansearch.printable import printable
 from chansearch.report import facts
 from chansearch.report.better import Basis, Comparison, Standing, Verdict
 from chansearch.report.plain import columns, wrapped
@@ -14,7 +15,7 @@ from chansearch.space import format_channels
 
 def comparison_text(found: Comparison) -> str:
     """What makes the runs not alike first, then the two bests side by side, and the verdict."""
-    lines = [f"{letter}  {_run_text(one)}" for letter, one in (("A", found.a), ("B", found.b))]
+    lines = [printable(f"{letter}  {_run_text(one)}") for letter, one in (("A", found.a), ("B", found.b))]
     lines += wrapped(found.caveats)
     lines += ["", *columns(_rows(found)), ""]
     bases = dict.fromkeys((found.a.basis, found.b.basis))
@@ -22,7 +23,7 @@ def comparison_text(found: Comparison) -> str:
     for letter, one in (("A and B", found.a),) if same else (("A", found.a), ("B", found.b)):
         lines += wrapped([f"seeds that did not choose, {letter}: {one.basis}."])
     lines += wrapped([verdict_text(found)])
-    return "\n".join([*lines, *(f"  {command}" for command in found.commands)])
+    return "\n".join([*lines, *(f"  {printable(command)}" for command in found.commands)])
 
 
 def verdict_text(found: Comparison) -> str:
