@@ -37,9 +37,11 @@ _GPU_SHARE = 0.25  # of a GPU a trial: networks this small leave most of one idl
 
 @dataclass(frozen=True)
 class RaySession:
-    """A running Ray: the address of its dashboard and how to get in, or None, and whether it still runs."""
+    """A running Ray: the address of its dashboard and how to get in, or None, that of its metrics, or None, and whether
+    it still runs."""
 
     dashboard: str | None
+    metrics: str | None
     pulse: Pulse
 
 
@@ -82,7 +84,7 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[RaySession]:
     try:
         # SIGTERM now, for Ray puts its own answer to it in place when it starts.
         with _stoppable(), Pulse.of_ray(is_local=config.address == "local") as pulse:
-            yield RaySession(_dashboard(context.dashboard_url), pulse)
+            yield RaySession(_dashboard(context.dashboard_url), _metrics(ray), pulse)
     except (KeyboardInterrupt, Exception) as ended:
         raise _explained(ended, pulse) from None
     finally:
@@ -174,6 +176,8 @@ def connected(config: ClusterConfig, trial_bytes: int, data_bytes: int) -> Itera
         cluster = _measured(config, trial_bytes, ray, session.pulse)
         if session.dashboard:
             print(f"Ray dashboard: {session.dashboard}", flush=True)
+        if session.metrics:
+            print(f"metrics: {session.metrics}", flush=True)
         yield cluster
 
 
@@ -270,3 +274,10 @@ def _dashboard(url: str | None) -> str | None:
     # Newer Rays protect a cluster they start with a token and set this variable; the page asks for it once.
     asks = " (asks for a token: `ray get-auth-token` prints it)" if os.environ.get("RAY_AUTH_MODE") == "token" else ""
     return f"http://{url}{asks}"
+
+
+def _metrics(ray) -> str | None:
+    """Where this node shows its metrics, to Prometheus or to anyone on this machine."""
+    here = ray.get_runtime_context().get_node_id()
+    ports = [node.get("MetricsExportPort") for node in ray.nodes() if node["NodeID"] == here]
+    return f"http://127.0.0.1:{ports[0]}/metrics" if ports and (ports[0] or -1) > 0 else None

@@ -10,6 +10,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from chansearch.errors import UserError
 _LEAST_FREE_BYTES = 200 * 2**20
 # What the system says of a disk without room, of a quota that is used up and of a file that may not grow further.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_TRIES = 5  # at a lock, 20 ms apart: someone may just be looking whether it is held, see ``is_locked``
 
 
 @contextmanager
@@ -215,16 +217,45 @@ def locked(folder: Path, work: str) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"run: {folder} cannot be written: {error.strerror}") from None
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"run: {folder} is being written by another {work}; wait for it or stop it") from None
-        except OSError as error:  # some network file systems
-            raise UserError(
-                f"run: {folder} cannot be locked ({error.strerror}); a {work} must be on a file system with locks, "
-                "or two of them could write it at once"
-            ) from None
+        for left in reversed(range(_TRIES)):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not left:
+                    raise UserError(
+                        f"run: {folder} is being written by another {work}; wait for it or stop it"
+                    ) from None
+                time.sleep(0.02)
+            except OSError as error:  # some network file systems
+                raise UserError(
+                    f"run: {folder} cannot be locked ({error.strerror}); a {work} must be on a file system with locks, "
+                    "or two of them could write it at once"
+                ) from None
         yield
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process holds ``folder`` as ``locked`` does. Writes nothing.
+
+    The kernel tells only by a lock of one's own: a shared one, which those who look grant each other, let go at once.
+    Who wants the folder in that moment tries again, see ``locked``.
+    """
+    import fcntl
+
+    try:  # a folder from anywhere may hold a link or a pipe by that name
+        file = os.open(folder / ".lock", os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no locks here: nobody can hold one
+        return False
+    finally:
+        os.close(file)
+    return False
 
 
 def refuse_links_out(folder: Path) -> None:

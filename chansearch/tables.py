@@ -80,6 +80,51 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise UserError(f"run: {path} line {rows.line_num + 1} cannot be read: {error}") from None
 
 
+class Tail:
+    """What a table gets while another process appends to it: each row once, parsed."""
+
+    def __init__(self, path: Path, parse: Callable, most_bytes: int | None = None) -> None:
+        """``most_bytes``: the first look skips what lies further before the end."""
+        self._path, self._parse, self._most = path, parse, most_bytes
+        self._columns: list[str] = []
+        self._at = 0  # of the first byte that was not read yet
+        self._lines = 0  # before it
+
+    def new(self) -> list:
+        """What ``parse`` makes of the whole rows that have come since the look before; none where there is no table.
+
+        Raises ``UserError`` where it cannot be read.
+        """
+        if not self._path.is_file():
+            return []
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._at)
+                added = file.read()
+        except OSError as error:
+            raise UserError(f"run: {self._path} cannot be read: {error.strerror}") from None
+        added = added[: added.rfind(b"\n") + 1]
+        self._at += len(added)
+        if added and not self._columns:
+            header, _, added = added.partition(b"\n")
+            self._columns = next(self._cells(header), [])
+            self._lines = 1
+            if self._most is not None and len(added) > self._most:
+                start = added.find(b"\n", len(added) - self._most) + 1
+                self._lines += added.count(b"\n", 0, start)
+                added = added[start:]
+        first = self._lines + 1
+        self._lines += added.count(b"\n")
+        rows = enumerate((dict(zip(self._columns, cells, strict=False)) for cells in self._cells(added)), first)
+        return [parsed(self._path, line, row, self._parse) for line, row in rows if row]
+
+    def _cells(self, lines: bytes) -> Iterator[list[str]]:
+        try:
+            yield from csv.reader(lines.decode("utf-8", errors="replace").split("\n"))
+        except csv.Error as error:
+            raise UserError(f"run: {self._path} cannot be read: {error}") from None
+
+
 def whole(row: Mapping[str, str | None], column: str, least: int = 0) -> int:
     """The whole number in a cell, which 64 bits hold; raises ``ValueError`` naming the column for anything else."""
     text = row[column] or ""

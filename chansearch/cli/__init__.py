@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from chansearch._version import __version__
-from chansearch.cli import measuring, networks, searching, studying, training, transferring
+from chansearch.cli import looking, measuring, networks, searching, studying, training, transferring
 from chansearch.errors import Interrupted, UserError, one_line
 
 
@@ -71,6 +71,7 @@ def _make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     searching.add(commands)
+    looking.add(commands)
     networks.add(commands)
     training.add(commands)
     transferring.add(commands)

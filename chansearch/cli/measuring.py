@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chansearch.cli.printing import print_json
 from chansearch.cli.progress import progress
 from chansearch.errors import UserError
 from chansearch.ranges import at_least
@@ -75,7 +75,7 @@ def _latency(given: argparse.Namespace) -> int:
         raise UserError(f"--engine: nothing could be measured; {'; '.join(skipped_lines(latencies))}")
     files = write_latency(latencies, folder)
     if given.json:
-        print(json.dumps([latency_row(latency) for latency in latencies], indent=2))
+        print_json([latency_row(latency) for latency in latencies])
         return 0
     threads = settings[0].threads
     print(f"{threads} thread{'s' if threads > 1 else ''}, {given.rounds} rounds; ms: median of a batch's\n")

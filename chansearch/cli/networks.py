@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 
+from chansearch.cli.printing import print_json
 from chansearch.errors import UserError
 
 
@@ -122,5 +122,8 @@ def _cost(given: argparse.Namespace) -> int:
     from chansearch.cost.describe import cost_facts, cost_text
 
     facts = cost_facts(spec, budget)
-    print(json.dumps(facts, indent=2) if given.json else cost_text(facts))
+    if given.json:
+        print_json(facts)
+    else:
+        print(cost_text(facts))
     return 0

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from chansearch.cli.printing import nothing_but_json, print_json
 from chansearch.cli.settings import add_settings, list_groups, print_configs
 from chansearch.errors import UserError
 from chansearch.ranges import at_least, within
@@ -42,12 +43,14 @@ def add(commands: argparse._SubParsersAction) -> None:
     report = commands.add_parser("report", help="tables, figures and report.html of one or more runs")
     report.add_argument("runs", nargs="*", metavar="RUN", help="results/RUN, several to compare (default: the latest)")
     report.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
+    report.add_argument("--json", action="store_true", help="what was written and the main numbers, machine-readable")
     report.set_defaults(run=_report)
 
     confirm = commands.add_parser("confirm", help="train the best candidates again on fresh seeds: is the best better?")
     confirm.add_argument("run_directory", metavar="RUN", help="results/RUN")
     confirm.add_argument("--top", type=int, default=10, metavar="N", help="contenders (default: 10)")
     confirm.add_argument("--seeds", type=int, default=3, metavar="N", help="fresh seeds for each (default: 3)")
+    confirm.add_argument("--json", action="store_true", help="machine-readable")
     confirm.set_defaults(run=_confirm)
 
     replay = commands.add_parser(
@@ -164,7 +167,14 @@ def _report(given: argparse.Namespace) -> int:
     from chansearch.search.rundir import RunDirectory
 
     runs = [RunDirectory.open(path) for path in given.runs] or [RunDirectory.latest(given.results)]
-    print(write_report(runs).text)
+    with nothing_but_json(given.json):
+        report = write_report(runs)
+    if given.json:
+        from chansearch.report.numbers import report_facts
+
+        print_json(report_facts(report))
+    else:
+        print(report.text)
     return 0
 
 
@@ -178,12 +188,19 @@ def _confirm(given: argparse.Namespace) -> int:
     run = RunDirectory.open(given.run_directory)
     from chansearch.report.significance import Retrained, judge, summarise, write_confirm
 
+    with nothing_but_json(given.json):
+        retrained = confirm(run, given.top, given.seeds)
     judged = judge(
         Retrained(record.candidate.number, record.candidate.channels, outcome.val_top1, record.val_top1_mean)
-        for record, outcome in confirm(run, given.top, given.seeds)
+        for record, outcome in retrained
     )
     write_confirm(run, judged)
-    print(summarise(judged))
+    if given.json:
+        from chansearch.report.numbers import confirm_facts
+
+        print_json(confirm_facts(judged))
+    else:
+        print(summarise(judged))
     return 0
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chansearch.cli.printing import nothing_but_json, print_json
 from chansearch.cli.settings import add_settings, list_groups, print_configs
 from chansearch.errors import UserError
 
@@ -129,13 +129,17 @@ def _eval(given: argparse.Namespace) -> int:
     require_timm()
     from chansearch.transfer.evaluate import evaluate, settings_of
 
-    found = evaluate(_asked_of_eval(given, settings_of(given.model)))
+    with nothing_but_json(given.json):
+        found = evaluate(_asked_of_eval(given, settings_of(given.model)))
     if given.confusion is not None:
         from chansearch.transfer.confusion import write_confusion
 
         title = f"{given.model}: top-1 {found.facts['top1']:.2f} % of {found.facts['images']:,} images"
         write_confusion(Path(given.confusion), found.counts, found.classes, title)
-    print(json.dumps(found.facts, indent=2) if given.json else _eval_text(found.facts))
+    if given.json:
+        print_json(found.facts)
+    else:
+        print(_eval_text(found.facts))
     return 0
 
 

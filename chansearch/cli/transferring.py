@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chansearch.cli.printing import print_json
 from chansearch.cli.settings import add_settings, list_groups, print_configs
 from chansearch.cli.training import run, train_classifier
 from chansearch.errors import UserError
@@ -152,7 +152,7 @@ def _predict(given: argparse.Namespace) -> int:
 
     found = predict(given.model, given.images, Path(given.output), given.score, given.device)
     if given.json:
-        print(json.dumps(found, indent=2))
+        print_json(found)
     else:
         for entry in found:
             print(f"{entry['drawn']}: {len(entry['objects'])} found in {entry['image']}")
@@ -170,7 +170,10 @@ def _eval(given: argparse.Namespace) -> int:
     from chansearch.transfer.detection.evaluate import evaluate
 
     facts = evaluate(config)
-    print(json.dumps(facts, indent=2) if given.json else _eval_text(facts))
+    if given.json:
+        print_json(facts)
+    else:
+        print(_eval_text(facts))
     return 0
 
 

@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chansearch.search.objectives import Objectives
+from chansearch.search.asked import candidates_asked, contenders, objectives, rank_on, seeds_asked, setting
+
+# Also what others know by this module's name.
+__all__ = [
+    "CHANGED",
+    "UNKNOWN",
+    "Fact",
+    "candidates_asked",
+    "contenders",
+    "facts",
+    "objectives",
+    "rank_on",
+    "seeds_asked",
+    "setting",
+    "text",
+]
 
 UNKNOWN = "unknown"
+CHANGED = "changed on the way"  # the label of what was changed between the sessions of a run
 
 
 @dataclass(frozen=True)
@@ -16,48 +32,10 @@ class Fact:
     value: str
 
 
-def setting(config: Mapping, dotted: str) -> object | None:
-    """The value under a dotted key, ``None`` where any part of the way is missing."""
-    found: object = config
-    for key in dotted.split("."):
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(key)
-    return found
-
-
 def text(config: Mapping, dotted: str) -> str:
     """A setting in one line, ``unknown`` where it is missing."""
     value = setting(config, dotted)
     return UNKNOWN if value is None else " ".join(str(value).split())
-
-
-def rank_on(config: Mapping) -> str:
-    """The part that ranks: ``test`` as in the paper, else ``val``."""
-    return "test" if setting(config, "data.rank_on") == "test" else "val"
-
-
-def candidates_asked(config: Mapping) -> int | None:
-    """How many candidates the run is to train."""
-    asked = setting(config, "search.candidates")
-    return asked if isinstance(asked, int) else None
-
-
-def objectives(config: Mapping) -> Objectives:
-    """What the run is to be good at."""
-    return Objectives.recorded(setting(config, "search.objectives"))
-
-
-def contenders(config: Mapping) -> int | None:
-    """How many candidates are to get all seeds, the others one; ``None`` where every candidate gets them all."""
-    count = setting(config, "scheduler.contenders")
-    return count if setting(config, "scheduler.name") == "contenders" and isinstance(count, int) else None
-
-
-def seeds_asked(config: Mapping) -> int:
-    """How many seeds a candidate, or a contender, is to be trained with; 1 where that is not known."""
-    asked = setting(config, "train.seeds")
-    return asked if isinstance(asked, int) else 1
 
 
 def facts(config: Mapping) -> tuple[Fact, ...]:
@@ -112,7 +90,7 @@ def _changed(config: Mapping) -> tuple[Fact, ...]:
         if isinstance(changed, Mapping):
             keys = ", ".join(f"{key} {_change(values)}" for key, values in changed.items())
             said.append(f"{keys} from candidate {note.get('first_candidate', UNKNOWN)} on")
-    return (Fact("changed on the way", "; ".join(said)),) if said else ()
+    return (Fact(CHANGED, "; ".join(said)),) if said else ()
 
 
 def _change(values: object) -> str:

@@ -8,7 +8,7 @@ images is in neither number.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,8 +135,7 @@ def out_of_sample(scores: SeedScores) -> OutOfSample | None:
     groups = tenth_ranks(candidates)
     held_out = {tenth: [] for tenth in groups}
     for left_out in range(seeds):
-        others = np.delete(scores.top1, left_out, axis=1).mean(axis=1)
-        order = np.argsort(-others, kind="stable")
+        order = _order_without(scores, left_out)
         for tenth, ranks in groups.items():
             held_out[tenth].append(float(scores.top1[order[ranks.start : ranks.stop], left_out].mean()))
     gaps = zip(held_out[Tenth.TOP], held_out[Tenth.BOTTOM], strict=True)
@@ -145,3 +144,25 @@ def out_of_sample(scores: SeedScores) -> OutOfSample | None:
         means={tenth: float(np.mean(values)) for tenth, values in held_out.items()},
         gaps=tuple(top - bottom for top, bottom in gaps),
     )
+
+
+def best_held_out(scores: SeedScores, chosen_on: Collection[int] = ()) -> tuple[float, ...]:
+    """For each seed, the accuracy on it of the candidate that is best on all others; none with fewer than two seeds.
+
+    What the best of a search is worth, without the luck that made it the best. ``chosen_on``: seeds by which the
+    candidates themselves were chosen, on which nothing is scored.
+    """
+    candidates, seeds = scores.top1.shape
+    if not candidates or seeds < 2:
+        return ()
+    return tuple(
+        float(scores.top1[_order_without(scores, left_out)[0], left_out])
+        for left_out, seed in enumerate(scores.seeds)
+        if seed not in chosen_on
+    )
+
+
+def _order_without(scores: SeedScores, left_out: int) -> np.ndarray:
+    """Rows, the best on all seeds but one first."""
+    others = np.delete(scores.top1, left_out, axis=1).mean(axis=1)
+    return np.argsort(-others, kind="stable")

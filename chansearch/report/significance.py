@@ -18,11 +18,12 @@ from scipy.stats import norm, t
 from chansearch.files import csv_text, write_aside
 from chansearch.report.plain import columns
 from chansearch.search.rundir import RunDirectory
-from chansearch.space import format_channels
+from chansearch.space import format_channels, parse_channels
+from chansearch.tables import number, parsed, parts, read_rows, whole
 
 CONFIDENCE = 0.95
 POWER = 0.8
-_MANY_SEEDS = 1000  # beyond which a number of seeds is no advice any more
+MANY_SEEDS = 1000  # beyond which a number of seeds is no advice any more
 
 CONFIRM_COLUMNS = (
     "rank",
@@ -179,7 +180,7 @@ def needed_seeds(points: float, variances: float) -> int | None:
         return None
     z_test, z_power = float(norm.ppf((1 + CONFIDENCE) / 2)), float(norm.ppf(POWER))
     seeds = (z_test + z_power) ** 2 * variances / points**2 + z_test**2 / 4
-    return math.ceil(seeds) if seeds <= _MANY_SEEDS else None
+    return math.ceil(seeds) if seeds <= MANY_SEEDS else None
 
 
 def _judged(contenders: tuple[Contender, ...]) -> Judgement:
@@ -205,7 +206,7 @@ def _judged(contenders: tuple[Contender, ...]) -> Judgement:
     # The approximation may say that there are enough already; the test has just said there are not.
     more = None if needed is None else max(1, needed - trained)
     advice = (
-        f"no number of seeds up to {_MANY_SEEDS} would tell so small a difference"
+        f"no number of seeds up to {MANY_SEEDS} would tell so small a difference"
         if more is None
         else f"about {more} more seed{'s' if more > 1 else ''} each would be needed"
     )
@@ -238,6 +239,22 @@ def confirm_rows(judgement: Judgement) -> list[dict[str, str | int | float]]:
 def write_confirm(run: RunDirectory, judgement: Judgement) -> None:
     """Write ``confirm.csv`` of the run."""
     write_aside(run.confirm_file, csv_text(CONFIRM_COLUMNS, confirm_rows(judgement)))
+
+
+def read_confirm(run: RunDirectory) -> list[Retrained]:
+    """The contenders of ``confirm.csv``; none where there is none. Raises ``UserError`` for a broken line."""
+    if not run.confirm_file.is_file():
+        return []
+    return [parsed(run.confirm_file, line, row, _row_to_retrained) for line, row in read_rows(run.confirm_file)]
+
+
+def _row_to_retrained(row: dict[str, str]) -> Retrained:
+    return Retrained(
+        whole(row, "candidate"),
+        parse_channels(row["channels"] or ""),
+        parts(row, "fresh_val_top1", number, 0, 100),
+        number(row, "search_val_top1_mean", 0, 100),
+    )
 
 
 def summarise(judgement: Judgement) -> str:

@@ -50,6 +50,7 @@ _LONGEST_NAME = 100  # characters of a combined folder's name; file systems stop
 class Report:
     """What was written. ``page`` is the one to open, ``text`` the summary for the terminal."""
 
+    analyses: tuple[Analysis, ...]
     page: Path
     files: tuple[Path, ...]
     text: str
@@ -79,7 +80,7 @@ def write_report(runs: Sequence[RunDirectory]) -> Report:
     parts = [terminal.summary(analysis) for analysis in analyses]
     parts += [terminal.comparison(analyses)] if len(runs) > 1 else []
     parts += [terminal.files_text(files)]
-    return Report(page=files[-1], files=tuple(files), text="\n\n".join(parts))
+    return Report(analyses=tuple(analyses), page=files[-1], files=tuple(files), text="\n\n".join(parts))
 
 
 def combined_folder(runs: Sequence[RunDirectory]) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chansearch.search.spent import Spent
-from chansearch.space import Member
+from chansearch.space import Member, format_channels
 
 
 class Origin(enum.StrEnum):
@@ -136,6 +136,21 @@ class Record:
     def val_top1_std(self) -> float:
         """As ``deviation`` has it, over the seeds."""
         return deviation(self.outcome.val_top1)
+
+
+def record_facts(record: Record) -> dict:
+    """A candidate's number, channels, accuracy on the images that rank, and costs, in plain types."""
+    candidate = record.candidate
+    return {
+        "candidate": candidate.number,
+        "channels": format_channels(candidate.channels),
+        "top1_mean": record.val_top1_mean,
+        "top1_std": record.val_top1_std,
+        "seeds": len(record.outcome.val_top1),
+        "params": candidate.params,
+        "macs": candidate.macs,
+        "latency_ms": candidate.latency_ms,
+    }
 
 
 def deviation(values: Sequence[float]) -> float:

@@ -39,11 +39,15 @@ class Progress:
     most_further: int = 0
     objectives: Objectives = ACCURACY_ALONE
     console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    title: str = ""  # a line above the table
 
     def __post_init__(self) -> None:
         self._running: dict[tuple[int, int], _Running] = {}  # by candidate and first seed
         self._draws = Draws()
-        self._ended = self._failed = self._earlier = 0
+        self._drawn: set[int] = set()
+        self._earlier = 0
+        self._ended: set[int] = set()
+        self._failed: set[int] = set()
         self._first_best: Record | None = None
         self._front: list[Record] = []
         self._contenders: dict[int, Record] = {}  # by number: those that a further seed has changed
@@ -56,7 +60,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if self.console.is_terminal:
-            self._live = Live(console=self.console, get_renderable=self._table, refresh_per_second=2)
+            self._live = Live(console=self.console, get_renderable=self.picture, refresh_per_second=2)
             self._live.__enter__()
         return self
 
@@ -68,13 +72,20 @@ class Progress:
         """Candidates that ended in an earlier session of the run."""
         self._earlier += len(records)
         for record in records:
-            self._draws += record.candidate.draws
+            self._note_draws(record.candidate)
             self._note(record)
             if self.most_further:
                 self._further_done += len(record.outcome.seeds) - 1
 
+    def catch_up(self, records: Sequence[Record], seconds: float) -> None:
+        """The session began so many seconds ago, and these candidates have ended in it since."""
+        self._start -= seconds
+        self.restore(records)
+        self._earlier -= len(records)
+        self._epochs_done += sum(record.outcome.epochs for record in records)
+
     def proposed(self, candidate: Candidate) -> None:
-        self._draws += candidate.draws
+        self._note_draws(candidate)
         self._running[candidate.number, FIRST_SEED] = _Running(format_channels(candidate.channels))
 
     def second_stage(self, left: int) -> None:
@@ -85,8 +96,12 @@ class Progress:
     def further(self, candidate: Candidate, seed: int) -> None:
         self._running[candidate.number, seed] = _Running(format_channels(candidate.channels))
 
-    def epoch(self, number: int, epoch: int, points: Sequence[CurvePoint]) -> None:
-        running = self._running[number, points[0].seed]
+    def withdrawn(self, number: int) -> None:
+        """A candidate is not being trained any more, and may yet end or be trained again."""
+        self._running.pop((number, FIRST_SEED), None)
+
+    def epoch(self, number: int, first_seed: int, epoch: int, points: Sequence[CurvePoint]) -> None:
+        running = self._running[number, first_seed]
         running.epoch = epoch
         running.mean = statistics.fmean(point.val_top1 for point in points)
         self._epochs_done += 1
@@ -106,16 +121,36 @@ class Progress:
         if self._live is None or not further.state.is_scored:
             self.console.print(printable(self._further_line(record, further)), markup=False)
 
+    def _note_draws(self, candidate: Candidate) -> None:
+        if candidate.number not in self._drawn:
+            self._drawn.add(candidate.number)
+            self._draws += candidate.draws
+
     def _note(self, record: Record) -> None:
         """Counts and the best so far: to go through all records again would take longer with each."""
-        self._ended += 1
-        self._failed += record.outcome.state is State.FAILED
+        number = record.candidate.number
+        self._ended.add(number)
+        (self._failed.add if record.outcome.state is State.FAILED else self._failed.discard)(number)
         if len(record.outcome.seeds) > 1 and self.most_further:
-            self._contenders[record.candidate.number] = record
+            self._contenders[number] = record
         rivals = [record] if self._first_best is None else [self._first_best, record]
         self._first_best = next(iter(ranked(rivals)), None)
         if self.objectives.are_several:
             self._front = front([*self._front, record], self.objectives)
+
+    @property
+    def ended_count(self) -> int:
+        """Candidates that have ended, earlier sessions' too."""
+        return len(self._ended)
+
+    @property
+    def failed_count(self) -> int:
+        return len(self._failed)
+
+    @property
+    def under_way(self) -> int:
+        """Trainings that were begun and have not ended."""
+        return len(self._running)
 
     @property
     def best(self) -> Record | None:
@@ -131,7 +166,7 @@ class Progress:
         what = f"{outcome.state.value}: {outcome.reason}" if outcome.state is State.FAILED else self._accuracy(record)
         latency = record.candidate.latency_ms
         return (
-            f"[{self._ended}/{self.total}] candidate {record.candidate.number} "
+            f"[{self.ended_count}/{self.total}] candidate {record.candidate.number} "
             f"{format_channels(record.candidate.channels)}  {what}  "
             f"params {record.candidate.params:,}  MACs {record.candidate.macs:,}  "
             f"{'' if latency is None else f'{latency:.3g} ms  '}"
@@ -159,7 +194,7 @@ class Progress:
         reasons = [f"{draws.over_latency} too slow"] if draws.over_latency else []
         reasons += [f"{draws.by_proxy} by the prescreen"] if draws.by_proxy else []
         why = f" ({', '.join(reasons)})" if reasons else ""
-        parts = [f"drawn {draws.drawn} = kept {draws.kept} + pruned {pruned}{why}", f"failed {self._failed}"]
+        parts = [f"drawn {draws.drawn} = kept {draws.kept} + pruned {pruned}{why}", f"failed {self.failed_count}"]
         if (best := self.best) is not None:
             parts.append(f"best {best.val_top1_mean:.2f} % by {format_channels(best.candidate.channels)}")
         if self._front:
@@ -186,10 +221,11 @@ class Progress:
         if self._second_stage:
             return pace * max(further - under_way, 0)
         asked = (self.total - self._earlier) * self.epochs
-        done = self.epochs * (self._ended - self._earlier) + under_way
+        done = self.epochs * (self.ended_count - self._earlier) + under_way
         return elapsed * max(asked - done, 0) / done + pace * further if done else None
 
-    def _table(self) -> Group:
+    def picture(self) -> Group:
+        """Everything at this moment: counts, what is under way, the best so far."""
         table = Table(box=None, padding=(0, 2, 0, 0))
         for heading in ("candidate", "channels", "epoch", self.accuracy):
             table.add_column(heading, justify="left", no_wrap=heading != "channels")
@@ -199,5 +235,6 @@ class Progress:
             table.add_row(name, running.channels, f"{running.epoch}/{self.epochs}", mean)
         elapsed = format_seconds(time.monotonic() - self._start)
         further = f", {self._further_done}/{self._further_total} further seeds of contenders"
-        done = f"{self._ended}/{self.total} candidates{further if self.most_further else ''}, {elapsed} elapsed"
-        return Group(Text(done, style="bold"), table, Text(self._summary()))
+        done = f"{self.ended_count}/{self.total} candidates{further if self.most_further else ''}, {elapsed} elapsed"
+        title = [Text(printable(self.title))] if self.title else []
+        return Group(*title, Text(done, style="bold"), table, Text(self._summary()))

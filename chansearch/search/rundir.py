@@ -27,6 +27,7 @@ from pathlib import Path
 from chansearch.errors import UserError
 from chansearch.files import (
     csv_text,
+    is_locked,
     locked,
     read_mapping,
     refuse_existing,
@@ -49,7 +50,7 @@ from chansearch.search.candidate import (
 )
 from chansearch.search.spent import SessionTime, Spent
 from chansearch.space import Member, Shape, format_channels, parse_channels
-from chansearch.tables import append_rows, number, parsed, parts, read_rows, whole
+from chansearch.tables import Tail, append_rows, number, parsed, parts, read_rows, whole
 
 CANDIDATE_COLUMNS = (
     "candidate",
@@ -207,15 +208,23 @@ class RunDirectory:
     def latest(results: Path | str) -> RunDirectory:
         """The run last started or gone on with under ``results``, by the clock of its ``config.yaml``; raises
         ``UserError`` where there is none."""
-        runs = [
-            file.parent
-            for file in Path(results).glob("*/config.yaml")
-            # A name with a dot is that of one that is being made, or was when the power went.
-            if not file.parent.name.startswith(".") and (file.parent / "candidates.csv").is_file()
-        ]
+        runs = RunDirectory.all_under(results)
         if not runs:
             raise UserError(f"run: no run under {str(results)!r}; start one with `chansearch search` or name it")
-        return RunDirectory.open(max(runs, key=lambda run: ((run / "config.yaml").stat().st_mtime_ns, run.name)))
+        return RunDirectory.open(runs[0].path)
+
+    @staticmethod
+    def all_under(results: Path | str) -> list[RunDirectory]:
+        """The runs under ``results``, the one last started or gone on with first, as they lie there: a damaged one is
+        among them, and none was checked for links that lead out of it."""
+        times = {}
+        for file in Path(results).glob("*/config.yaml"):
+            # A name with a dot is that of one that is being made, or was when the power went.
+            if not file.parent.name.startswith(".") and (file.parent / "candidates.csv").is_file():
+                with contextlib.suppress(FileNotFoundError):  # one that was just deleted
+                    times[file.parent] = file.stat().st_mtime_ns
+        newest = sorted(times, key=lambda run: (times[run], run.name), reverse=True)
+        return [RunDirectory(path) for path in newest]
 
     def config(self) -> dict:
         """What the run was asked for, as plain YAML types."""
@@ -279,6 +288,18 @@ class RunDirectory:
         if not self.sessions_file.is_file():
             return []
         return [parsed(self.sessions_file, line, row, _row_to_session) for line, row in read_rows(self.sessions_file)]
+
+    def new_records(self) -> Tail:
+        """Candidates as they end, contenders again with each further seed."""
+        return Tail(self.candidates_file, _row_to_record)
+
+    def new_curves(self, most_bytes: int) -> Tail:
+        """Epochs as they end; the first look goes so far back at most."""
+        return Tail(self.curves_file, _row_to_point, most_bytes)
+
+    def is_locked(self) -> bool:
+        """Whether a search, or a confirmation, holds it at this moment."""
+        return is_locked(self.path)
 
     def locked(self) -> AbstractContextManager[None]:
         """Held while a search writes: raises ``UserError`` where another one holds it. A dead process holds nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shutil
 import statistics
 import time
@@ -14,6 +15,7 @@ from chansearch.cluster import check_recorded
 from chansearch.config import SearchConfig, from_plain, with_settings
 from chansearch.errors import Interrupted
 from chansearch.files import Existing, check_disk, time_stamp, unused, why_not_written
+from chansearch.printable import printable
 from chansearch.probe import Probes
 from chansearch.search.candidate import CurvePoint, Outcome, Record, State, last_trainings
 from chansearch.search.changes import Change, changes, check_changes, describe_changes
@@ -233,8 +235,10 @@ class _Session:
         study: StudyFile | None = None,
     ) -> None:
         """``study``: the run's, where it is open already."""
+        from chansearch.search.metrics import Metrics
         from chansearch.search.progress import Progress
         from chansearch.search.tensorboard import CurveWriter
+        from chansearch.train.schedule import batches
 
         config = plan.config
         self._plan, self._run, self._dataset, self._records = plan, run, dataset, list(records)
@@ -262,6 +266,7 @@ class _Session:
         self._curves = CurveWriter(run.tensorboard)
         self._log = SessionLog(run)
         self._unwritten: set[str] = set()
+        self._images_an_epoch = math.prod(batches(len(dataset.train.images), config.train.batch_size))
         self._progress = Progress(
             config.search.candidates,
             config.train.epochs,
@@ -270,6 +275,7 @@ class _Session:
             objectives=plan.problem.objectives,
         )
         self._progress.restore(records)
+        self._metrics = Metrics(run.name, lambda text: self._progress.console.print(printable(text), markup=False))
 
     @property
     def waiting(self) -> int:
@@ -290,6 +296,7 @@ class _Session:
 
         config = self._plan.config
         self._log.begin(session, began)
+        self._metrics.show(self._progress)
         scheduler = make_scheduler(config.scheduler, config.train.epochs)
         if isinstance(scheduler, ResumableASHA):
             self._remind(scheduler)
@@ -359,6 +366,7 @@ class _Session:
         candidate = proposal.candidate
         self._in_flight[candidate.number] = proposal
         self._progress.proposed(candidate)
+        self._metrics.show(self._progress)
         return Job(candidate.number, candidate.channels, self._seeds)
 
     def _wants_candidates(self) -> bool:
@@ -379,13 +387,15 @@ class _Session:
         further = self._further.pop(0)
         candidate = further.candidate
         self._progress.further(candidate, further.seed)
+        self._metrics.show(self._progress)
         return Job(candidate.number, candidate.channels, (further.seed,), further=True)
 
     def on_epoch(self, job, epoch: int, points: Sequence[CurvePoint]) -> None:
         with recorded(self._run):
             self._run.append_curve(points)
         self._beside("TensorBoard", lambda: self._curves.epoch(job.label, epoch, points, summary=not job.further))
-        self._progress.epoch(job.number, epoch, points)
+        self._progress.epoch(job.number, job.seeds[0], epoch, points)
+        self._metrics.epoch(self._images_an_epoch * len(points))
 
     def on_end(self, job, outcome: Outcome) -> None:
         if job.further:
@@ -401,6 +411,7 @@ class _Session:
         self._proposer.tell(record)
         self._beside("TensorBoard", lambda: self._curves.end(job.label, record))
         self._progress.ended(record)
+        self._metrics.show(self._progress)
 
     def _on_further_end(self, job, outcome: Outcome) -> None:
         """A contender's row is written anew. The study keeps what the first seed gave: the sampler is done."""
@@ -412,6 +423,7 @@ class _Session:
         self._beside("sessions.csv", self._log.candidate_ended)
         self._beside("TensorBoard", lambda: self._curves.end(job.label, record))
         self._progress.further_ended(record, outcome)
+        self._metrics.show(self._progress)
 
 
 @contextmanager

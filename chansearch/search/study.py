@@ -17,7 +17,7 @@ import datetime
 import errno
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -227,9 +227,17 @@ def _to_attributes(candidate: Candidate) -> dict:
 
 
 def _to_proposal(trial: FrozenTrial) -> Proposal:
-    held = trial.user_attrs
     try:
-        candidate = Candidate(
+        candidate = candidate_of(trial.user_attrs)
+    except ValueError as error:
+        raise UserError(f"run: study.db trial {trial.number} is no candidate: {error}") from None
+    return Proposal(candidate, dict(trial.params))
+
+
+def candidate_of(held: Mapping) -> Candidate:
+    """The candidate that a trial's attributes describe; raises ``ValueError``, which says why, where they do not."""
+    try:
+        return Candidate(
             number=_whole(held["candidate"]),
             origin=Origin(held["origin"]),
             member=Member(float(held["a"]), float(held["b"]), Shape(tuple(held["knots"]), tuple(held["values"]))),
@@ -240,8 +248,7 @@ def _to_proposal(trial: FrozenTrial) -> Proposal:
         )
     except (KeyError, ValueError, TypeError, OverflowError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else "its attributes are none of a candidate's"
-        raise UserError(f"run: study.db trial {trial.number} is no candidate: {reason}") from None
-    return Proposal(candidate, dict(trial.params))
+        raise ValueError(reason) from None
 
 
 def _whole(value: object) -> int:

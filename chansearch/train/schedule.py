@@ -1,8 +1,17 @@
-"""The learning rate as a pure function of the step."""
+"""An epoch's batches, and the learning rate as a pure function of the step."""
 
 import math
 
 from chansearch.train.config import TrainConfig
+
+
+def batches(images: int, batch_size: int) -> tuple[int, int]:
+    """How many images a batch has, and how many batches make an epoch.
+
+    The last partial batch of an epoch is dropped (its images come in another epoch's order), unless it is all.
+    """
+    size = min(batch_size, images)
+    return size, images // size
 
 
 def learning_rate(step: int, steps_per_epoch: int, config: TrainConfig) -> float:

@@ -12,6 +12,7 @@ from chansearch.train.augment import Normalise
 from chansearch.train.config import TrainConfig
 from chansearch.train.dataset import Dataset, Split
 from chansearch.train.device import resolve_device, resolve_kernels, resolve_precision
+from chansearch.train.schedule import batches
 from chansearch.train.seeding import derive_seed
 
 
@@ -40,9 +41,7 @@ class Workbench:
         self.train = self._part(dataset.train)
         self.val = self._part(dataset.val)
         self.test = self._part(dataset.test)
-        # The last partial batch of an epoch is dropped (its images come in another epoch's order), unless it is all.
-        self.batch_size = min(config.batch_size, len(self.train))
-        self.steps_per_epoch = len(self.train) // self.batch_size
+        self.batch_size, self.steps_per_epoch = batches(len(self.train), config.batch_size)
 
     def autocast(self) -> torch.autocast:
         """The context of a forward pass; does nothing in fp32."""

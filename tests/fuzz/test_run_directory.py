@@ -23,12 +23,15 @@ _QUICK = [
     "resume run",
     "confirm run",
     "export --run run --top 99",
+    "watch run",
+    "runs --results . --json",
 ]
 _DRAWN = [
     "report run",
     "report run results/latest",
     "replay run --replays 2 --strategy asha,tpe,contenders",
     "study conventions --run run",
+    "compare run results/latest",
 ]
 
 

@@ -279,7 +279,7 @@ class TestProgress:
             ):
                 progress.proposed(proposal.candidate)
                 point = CurvePoint(proposal.candidate.number, 0, 1, 0.1, 2.0, 33.0)
-                progress.epoch(proposal.candidate.number, 1, [point])
+                progress.epoch(proposal.candidate.number, 0, 1, [point])
                 progress.ended(record)
 
     def test_is_a_line_a_candidate_when_piped(self, proposals):
@@ -322,7 +322,7 @@ class TestProgress:
         with progress:
             progress.proposed(proposals[0].candidate)
             point = CurvePoint(0, 0, 1, 0.1, 2.0, 33.0)
-            progress.epoch(0, 1, [point])
+            progress.epoch(0, 0, 1, [point])
             progress._live.refresh()
         text = screen.getvalue()
         for wanted in ("0/4 candidates", "candidate", "channels", "val top-1", "1/2", "33.00 %"):
