@@ -1,4 +1,4 @@
-"""The figures of docs/idea.md: a shape and its channels, the families, a budget and its solution, tenths, the export."""
+"""The figures of docs/idea.md: a shape and its channels, families, a budget and its solution, tenths, the export."""
 
 from __future__ import annotations
 
