@@ -67,7 +67,9 @@ def _tree(title: str, anchor: str, tree: Tree, readers: str) -> str:
 
 
 def _row(anchor: str, key: Key) -> tuple[str, str, str, str]:
-    return f"{code(key.name)}{{ #{anchor}.{key.name} }}", code(key.type), code(key.default), cell(key.comment)
+    # HTML rather than backticks, for a place to break at in a narrow column.
+    name = key.name.replace(".", ".<wbr>")
+    return f'<code id="{anchor}.{key.name}">{name}</code>', code(key.type), code(key.default), cell(key.comment)
 
 
 def _choices(tree: Tree, group: str) -> list[tuple[str, str, str]]:
