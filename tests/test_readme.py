@@ -19,7 +19,7 @@ from chansearch.transfer.detection.config import DETECTION, HEADS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
-GENERATED = ("reference/config.md", "reference/cli.md", "reference/python.md")  # by docs/hooks, with the site
+GENERATED = ("reference/config.md", "reference/cli.md", "reference/python.md")  # with the site
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 
 

@@ -1,23 +1,14 @@
 """The generated pages name everything there is, in words that the source has."""
 
 import argparse
-import sys
-from pathlib import Path
 
 import pytest
+from site_pages import cli_reference, config_reference, python_reference, repository
+from site_pages.schema import keys
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "docs" / "hooks"))  # as MkDocs does for the hooks
-
-import cli_reference  # noqa: E402
-import config_reference  # noqa: E402
-import python_reference  # noqa: E402
-import repository  # noqa: E402
-from schema import keys  # noqa: E402
-
-import chansearch  # noqa: E402
-from chansearch import cli  # noqa: E402
-from chansearch.config import SEARCH, groups  # noqa: E402
+import chansearch
+from chansearch import cli
+from chansearch.config import SEARCH, groups
 
 TREES = {anchor: tree for _, anchor, tree, _ in config_reference.TREES}
 

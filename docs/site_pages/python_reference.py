@@ -6,9 +6,8 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 
-from text import code
-
 import chansearch
+from site_pages.text import code
 
 INTRODUCTION = """\
 # Python names

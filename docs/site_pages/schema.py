@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from text import plain_yaml
+from site_pages.text import plain_yaml
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def keys(schema: type, prefix: str = "") -> Iterator[Key]:
         if section is None:
             yield Key(name, written, _yaml(field), comment, is_section=False)
         else:
-            yield Key(name, written, "null" if field.default is None else "", comment or _summary(section), True)
+            yield Key(name, written, "", comment or _summary(section), is_section=True)
             yield from keys(section, f"{name}.")
 
 

@@ -6,9 +6,8 @@ import argparse
 import re
 from collections.abc import Iterator
 
-from text import cell, code, markdown_table, sentence
-
 from chansearch import cli
+from site_pages.text import cell, code, markdown_table, sentence
 
 _COLUMNS = 100  # of a usage line
 

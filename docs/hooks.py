@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import cli_reference
-import config_reference
-import python_reference
-import repository
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
+from site_pages import cli_reference, config_reference, python_reference, repository
 
 _GENERATED = {
     "reference/config.md": config_reference.page,

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from schema import Key, keys
-from text import cell, code, markdown_table, plain_yaml, sentence
 
 from chansearch.config import SEARCH, Tree, groups, shipped
 from chansearch.studies.config import NONLINEARITY
 from chansearch.transfer.config import TRAINING
 from chansearch.transfer.detection.config import DETECTION
+from site_pages.schema import Key, keys
+from site_pages.text import cell, code, markdown_table, plain_yaml, sentence
 
-# Title, anchor, tree and the commands that read it. Studies know no key but these that the search does not.
+# Title, anchor, tree and who reads it. What one of the studies can be asked for holds what all can.
 TREES = (
     ("Search", "search", SEARCH, "`chansearch search`, and a run's `config.yaml`"),
     ("Training a classifier", "train", TRAINING, "`chansearch train`, `eval` and `transfer finegrained`"),
@@ -48,7 +48,7 @@ def _tree(title: str, anchor: str, tree: Tree, readers: str) -> str:
             sections[key.name], summaries[key.name] = [], key.comment
         else:
             sections[key.name.rpartition(".")[0]].append(key)
-    for group in groups(tree=tree).keys() - sections.keys():
+    for group in sorted(groups(tree=tree).keys() - sections.keys()):
         sections[group], summaries[group] = [], "A group whose choices set keys of several sections"
     parts = [f"## {title}", f"Read by {readers}."]
     for name, inside in sections.items():
@@ -73,7 +73,7 @@ def _row(anchor: str, key: Key) -> tuple[str, str, str, str]:
 
 
 def _choices(tree: Tree, group: str) -> list[tuple[str, str, str]]:
-    """A row for each shipped file of the group: its name, the comment it opens with, and the keys it sets below it."""
+    """A row for each shipped file of the group: its name, the comment it opens with, and what it sets."""
     rows = []
     for choice in groups(tree=tree).get(group, []):
         text = _file(tree, group, choice).read_text(encoding="utf-8")

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import yaml
+
 
 def cell(words: str) -> str:
     """Prose for a line or a table's cell: signs of Markdown show as themselves, what is in backticks as code."""
@@ -23,7 +25,7 @@ def sentence(words: str) -> str:
 
 
 def code(words: str) -> str:
-    """Inline code, in a table too, for Python's Markdown takes no bar within code for a column's; nothing for nothing."""
+    """Inline code, nothing for nothing. Python's Markdown takes no bar within code for the end of a table's cell."""
     return f"`{words}`" if words else ""
 
 
@@ -33,6 +35,4 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str
 
 def plain_yaml(value: Any) -> str:
     """A value as one line of YAML."""
-    import yaml
-
     return yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).removesuffix("\n...\n").strip()
