@@ -3,6 +3,7 @@
 import html.parser
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -115,3 +116,25 @@ def test_links_out_of_the_site_are_safe(pages):
     outside = {link for page in pages.values() for link in page.links if urlsplit(link).netloc}
     print(*sorted(outside), sep="\n")  # for whoever wants to try them: pytest -rP
     assert outside and all(link.startswith("https://") for link in outside)
+
+
+def test_search_works_from_a_folder(site):
+    """Where browsers start no workers; ``assets/iframe-worker.js`` stands in for them."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("Chromium is not installed")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        wrong, asked = [], []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / "reference" / "cli.html").as_uri())
+        page.fill("input.md-search__input", "weight_decay")
+        page.wait_for_selector(".md-search-result__item", timeout=60_000)
+        found = page.locator(".md-search-result__item a").evaluate_all("links => links.map(link => link.href)")
+        browser.close()
+    assert any("reference/config.html" in link for link in found)
+    assert (wrong, [url for url in asked if not url.startswith(("file:", "data:"))]) == ([], [])
