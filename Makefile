@@ -8,7 +8,7 @@ THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # So many times the examples that `make test` tries, drawn by chance: what people type, and files from anywhere.
 FUZZ ?= 50
 
-.PHONY: demo test test-lowest harm fuzz lint coverage audit bench clean
+.PHONY: demo test test-lowest harm fuzz lint docs coverage audit bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/chansearch search constraint=demo data=digits fidelity=demo search.candidates=20
@@ -34,6 +34,10 @@ fuzz: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The documentation's site, in build/site; a warning is an error.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 coverage: $(VENV)/.test
 	$(THREADS) $(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered

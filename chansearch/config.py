@@ -28,8 +28,8 @@ class SkeletonConfig:
     stride_blocks: list[int] = field(default_factory=list)  # blocks of stride 2, counted from 1
     expansion: int = 6  # of every block but the first
     first_expansion: int = 1  # of the first block; 1: no expansion convolution
-    stem_channels: int = 32
-    stem_stride: int = 1
+    stem_channels: int = 32  # of the 3×3 convolution before the blocks
+    stem_stride: int = 1  # of the stem; 2 halves the images before the blocks
     head_channels: int = 1280  # of the 1×1 convolution before the classifier
     extra_channels: int | None = None  # of a further layer between pooling and classifier (ReXNet-lite); null: none
     input_size: int = 32  # side of the images in pixels
@@ -37,9 +37,9 @@ class SkeletonConfig:
     se_reduction: int | None = None  # squeeze-and-excitation by this factor; null: none
     se_from: int = 1  # first block with squeeze-and-excitation
     activation: str = "relu6"  # after the expansion
-    depthwise_activation: str = "relu6"
-    stem_activation: str = "relu6"
-    head_activation: str = "relu6"
+    depthwise_activation: str = "relu6"  # after the depthwise convolution
+    stem_activation: str = "relu6"  # after the stem
+    head_activation: str = "relu6"  # after the 1×1 convolution before the classifier
     projection_activation: str = "identity"  # after the projection: ReXNet (plain), which has no shortcuts
     shortcut: str = "padded"  # padded (ReXNet), identity (MobileNetV2) or none
     dropout: float = 0.0  # before the classifier
@@ -51,18 +51,20 @@ class BandConfig:
     """Either a target with its tolerance, or an upper bound and perhaps a lower one; counts may be written 0.2M, 30e6
     or 200000."""
 
-    target: Any = None
+    target: Any = None  # what candidates come near; null: at_most alone
     tolerance: float = 0.1  # relative, both ways
-    at_most: Any = None
-    at_least: Any = None  # beside at_most
+    at_most: Any = None  # candidates then land in the upper tenth under it; null: target alone
+    at_least: Any = None  # beside at_most, the lower end for several objectives; null: none
 
 
 @dataclass
 class BudgetConfig:
-    params: BandConfig | None = None
-    macs: BandConfig | None = None
+    """What a network may cost, in params, in MACs or in both; null: no bound."""
+
+    params: BandConfig | None = None  # weights and biases of convolutions, BatchNorm and classifier
+    macs: BandConfig | None = None  # multiply-adds of convolutions and linear layers, for one image
     flops: BandConfig | None = None  # the paper's word for macs
-    count_classifier: bool = False
+    count_classifier: bool = False  # whether the classifier layer counts; it does not in the paper's constraints
 
 
 @dataclass
@@ -77,7 +79,9 @@ class LatencyConfig:
 
 @dataclass
 class ConstraintConfig:
-    name: str = "custom"
+    """The network around the block channels, and what it may cost."""
+
+    name: str = "custom"  # in the run's name and in the report; the paper's numbers stand beside c1 to c4
     skeleton: SkeletonConfig = field(default_factory=SkeletonConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     latency_ms: float | None = None  # a batch takes at most so many milliseconds, besides the budget; null: no bound
@@ -86,6 +90,8 @@ class ConstraintConfig:
 
 @dataclass
 class SpaceConfig:
+    """Which shapes f may be drawn."""
+
     family: str = "piecewise"  # piecewise, linear, hinge, stagewise or free
     min_segments: int = 1  # piecewise
     max_segments: int = 5  # piecewise
@@ -97,6 +103,8 @@ class SpaceConfig:
 
 @dataclass
 class SamplerConfig:
+    """Who proposes candidates."""
+
     name: str = "auto"  # tpe, nsga2, random, qmc, cmaes or gp; auto: nsga2 for several objectives, else tpe
     startup: int = 20  # unguided candidates before a guided sampler takes over; nsga2: and the size of a generation
     prescreen: str | None = None  # a proxy: of some unguided draws the best by it is trained; null: every draw is
@@ -105,6 +113,8 @@ class SamplerConfig:
 
 @dataclass
 class SchedulerConfig:
+    """Who stops candidates before their time, and who gets all seeds."""
+
     name: str = "none"  # none, asha or contenders
     grace_epochs: int | None = 3  # epochs before a rung may stop a candidate; null (contenders only): no rungs
     reduction: int = 3  # one in this many goes on at each rung
@@ -113,21 +123,27 @@ class SchedulerConfig:
 
 @dataclass
 class RayConfig:
+    """Where the workers run."""
+
     address: str = "local"  # local: workers on this machine; auto or HOST:PORT: a running Ray cluster
-    dashboard: bool = True
+    dashboard: bool = True  # Ray's web page, where Ray is started on this machine
     dashboard_host: str = "127.0.0.1"  # 0.0.0.0 shows it to the network
     dashboard_port: int | None = None  # null: 8265, or the next one that is free
 
 
 @dataclass
 class ClusterConfig(RayConfig):
-    cpus_per_trial: float = 1.0
+    """Where the workers run, and what a trial gets."""
+
+    cpus_per_trial: float = 1.0  # cores of each trial
     gpus_per_trial: float | None = None  # may be a fraction; null: a quarter where the cluster has GPUs, else none
     workers: int | None = None  # trials at a time; null: as many as the CPUs and GPUs allow
 
 
 @dataclass
 class SearchSettings:
+    """How many candidates are drawn, and how."""
+
     candidates: int = 200  # trained in all
     objectives: list[str] = field(default_factory=lambda: ["accuracy"])  # accuracy, then costs: params, macs, latency
     seed: int = 0  # of the draws; the trainings' seeds are 0, 1, … for every candidate
@@ -150,8 +166,8 @@ class SearchConfig:
     scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     search: SearchSettings = field(default_factory=SearchSettings)
-    results: str = "results"
-    name: str | None = None
+    results: str = "results"  # where run directories are made
+    name: str | None = None  # of the run directory; null: constraint, data, fidelity and the time of day
 
     def __post_init__(self) -> None:
         # Here, so that whatever reads or records a configuration finds a sampler's name in it.

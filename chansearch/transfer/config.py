@@ -20,16 +20,16 @@ from chansearch.train.config import KERNELS, PRECISIONS
 class ImagesConfig:
     """Images in class folders, ROOT/train/<class>/… and ROOT/val/<class>/…, or of a published set."""
 
-    name: str = "imagenet"
-    root: str | None = None
+    name: str = "imagenet"  # in the name of the folder
+    root: str | None = None  # the folder that holds train/<class>/… and val/<class>/…
     published: str | None = None  # a set that torchvision reads, below root; null: class folders
     download: bool = False  # the published set, where it is not there
     classes: int | None = None  # how many class folders there must be; null: any number
     images_per_class: int | None = None  # of the training part, a subset fixed by data.subset_seed; null: all
     val_images_per_class: int | None = None  # of the validation part; null: all
-    subset_seed: int = 0
+    subset_seed: int = 0  # which images a subset takes
     mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])  # of the pixels in 0..1, a channel each
-    std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
+    std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])  # likewise
     interpolation: str = "bicubic"  # of the validation images; those of training draw bilinear or bicubic
     crop_pct: float = 0.875  # of the resized validation image that the centre crop keeps
     workers: int | None = None  # processes that read images, for each training process; null: its cores; 0: none
@@ -39,20 +39,20 @@ class ImagesConfig:
 class OptimizationConfig:
     """How weights are found. ``optimizer`` and ``schedule`` are timm's names."""
 
-    name: str = "paper"
-    epochs: int = 400
-    seed: int = 0
+    name: str = "paper"  # of the recipe
+    epochs: int = 400  # passes over the training part
+    seed: int = 0  # of fresh weights, the order of the images and all that is drawn for them
     batch_size: int = 512  # images a step, all workers and accumulation steps together
     micro_batch: int = 128  # the most images that a worker takes at once; BatchNorm sees no more
     optimizer: str = "sgd"  # timm's sgd has Nesterov momentum
     lr: float = 0.5  # at lr_batch_size images a step; scaled linearly to batch_size
-    lr_batch_size: int = 512
-    momentum: float = 0.9
+    lr_batch_size: int = 512  # images a step that lr is meant for
+    momentum: float = 0.9  # in [0, 1)
     weight_decay: float = 1e-5  # of convolution and linear weights; not of biases and BatchNorm (timm's default)
-    schedule: str = "cosine"
+    schedule: str = "cosine"  # cosine, multistep, tanh, poly or constant
     milestones: list[int] = field(default_factory=list)  # multistep: epochs after which the rate is a tenth
     warmup_epochs: float = 5.0  # of linear warm-up from warmup_lr, within epochs
-    warmup_lr: float = 1e-5
+    warmup_lr: float = 1e-5  # at the first step of the warm-up
     min_lr: float = 0.0  # at the end
     ema_decay: float | None = None  # of an average of the weights; null: none
     sync_bn: bool = False  # BatchNorm over all GPUs
@@ -63,7 +63,7 @@ class OptimizationConfig:
 class RecipeConfig(OptimizationConfig):
     """How a classifier is trained. ``auto_augment`` is timm's name."""
 
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.1  # in [0, 1)
     mixup: float = 0.0  # Mixup's alpha; 0: none
     cutmix: float = 0.0  # CutMix's alpha; 0: none
     crop_scale: list[float] = field(default_factory=lambda: [0.08, 1.0])  # of the image's area
@@ -86,6 +86,8 @@ class EngineConfig:
 
 @dataclass
 class WorkersConfig(RayConfig):
+    """Where the workers run, and how many."""
+
     workers: int | None = None  # training processes; null: one a GPU, or one on a CPU
     cpus_per_worker: int | None = None  # cores of each; null: one on a CPU, an equal share of all cores with GPUs
     retries: int = 3  # of a training whose worker died
@@ -102,8 +104,8 @@ class TaskConfig:
     recipe: OptimizationConfig = field(default_factory=OptimizationConfig)
     train: EngineConfig = field(default_factory=EngineConfig)
     cluster: WorkersConfig = field(default_factory=WorkersConfig)
-    results: str = "results"
-    name: str | None = None
+    results: str = "results"  # where trainings are kept
+    name: str | None = None  # of the folder; null: task, model, data and the time of day
 
 
 @dataclass

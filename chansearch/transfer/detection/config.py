@@ -26,14 +26,14 @@ _SIDES = (32, 8192)  # pixels; below the first no feature of stride 32 is left
 class CocoConfig:
     """Images and their annotations in COCO's format. Paths are below ``root``."""
 
-    name: str = "coco"
-    root: str | None = None
-    train_images: str = "train2017"
-    train_annotations: str = "annotations/instances_train2017.json"
-    val_images: str = "val2017"
-    val_annotations: str = "annotations/instances_val2017.json"
+    name: str = "coco"  # in the name of the folder
+    root: str | None = None  # the folder that holds the images and the annotations
+    train_images: str = "train2017"  # folder of the images to train on
+    train_annotations: str = "annotations/instances_train2017.json"  # their file
+    val_images: str = "val2017"  # folder of the images to measure on
+    val_annotations: str = "annotations/instances_val2017.json"  # their file
     mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])  # of the pixels in 0..1, a channel each
-    std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
+    std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])  # likewise
     workers: int | None = None  # processes that read images, for each training process; null: its cores; 0: none
 
 
@@ -53,6 +53,8 @@ class DetectorConfig:
 
 @dataclass
 class DetectionRecipe(OptimizationConfig):
+    """How a detector is trained."""
+
     augment: str = "hflip"  # none, hflip, or ssdlite: mirrored, and cut so that boxes are met by so much
     flip: float = 0.5  # probability of mirroring
 
