@@ -13,7 +13,7 @@ from PIL import Image
 
 from chansearch import __version__
 from chansearch.cli import main
-from chansearch.config import SEARCH, _known_keys, groups
+from chansearch.config import SEARCH, groups, known_keys
 from chansearch.cost import price_spec
 from chansearch.search.rundir import RunDirectory
 from chansearch.transfer.config import TRAINING
@@ -96,7 +96,7 @@ class TestHelp:
         settings = out[out.index("settings (KEY=VALUE)") :]
         named = [word.split("=")[0] for word in settings.split() if "=" in word and "." in word.split("=")[0]]
         assert len(named) > 10
-        assert {name for name in named if not name.startswith("network.")} <= _known_keys(tree.schema)
+        assert {name for name in named if not name.startswith("network.")} <= known_keys(tree.schema).keys()
 
     def test_version(self, capsys):
         assert exit_code(["--version"]) == 0
@@ -152,9 +152,37 @@ SEARCH = "search constraint=demo data=digits fidelity=demo "
 MISTAKES = {
     # what is typed: words that the line must hold
     "": ["COMMAND"],
-    "serach": ["serach", "search"],
+    "serach": ["serach", "did you mean search?"],
+    "Search": ["did you mean search?"],
+    "study rnk": ["did you mean rank?"],
+    "transfer ssd": ["did you mean ssdlite?"],
+    "study rank --networkz 3": ["--networkz", "study rank", "did you mean --networks?"],
+    "study rank --layers conv1x2": ["--layers", "did you mean conv1x1?"],
+    "study rank --activations SiLU": ["--activations", "did you mean silu?"],
+    "study factors train.epoch=3": ["train.epoch", "did you mean train.epochs?"],
+    "study nonlinearity fidelity=papr": ["fidelity", "did you mean paper?"],
+    "study proxies nowhere --proxy naswod": ["--proxy", "did you mean naswot?"],
+    "transfer ssdlite detector.minsize=3": ["detector.minsize", "did you mean detector.min_size?"],
+    "transfer finegrained data=flower102": ["data", "did you mean flowers102?"],
+    "train recipe.epoch=3": ["recipe.epoch", "did you mean recipe.epochs?"],
+    "train recipe=shrt": ["recipe", "allowed: "],
+    "eval rexnet_100 data=imagnet": ["data", "did you mean imagenet?"],
+    "latency rexnet_100 --engine onx": ["--engine", "did you mean onnx?"],
+    "latency rexnett_100": ["did you mean rexnet_100?"],
+    "export --activation silo --channels 10-20-30": ["silo", "did you mean silu?"],
+    "export rexnet_100 --format onxx": ["--format", "did you mean onnx?"],
+    "replay nowhere --strategy halvin": ["--strategy", "did you mean halving?"],
+    "search epochs=4": ["epochs", "did you mean train.epochs?"],
+    "search constraint=C2": ["constraint", "did you mean c2?"],
+    "search space.family=peicewise": ["space.family", "did you mean piecewise?"],
+    "search sampler.name=tep": ["sampler.name", "did you mean tpe?"],
+    "search scheduler.name=ahsa": ["scheduler.name", "did you mean asha?"],
+    "search sampler.prescreen=naswod": ["sampler.prescreen", "did you mean naswot?"],
+    "search constraint.latency.engine=eagre": ["constraint.latency.engine", "did you mean eager?"],
+    "search constraint.skeleton.activation=ReLU6": ["constraint.skeleton.activation", "did you mean relu6?"],
+    "search constraint.skeleton.shortcut=pad": ["constraint.skeleton.shortcut", "did you mean padded?"],
     "--verbose": ["COMMAND"],
-    "search --dryrun": ["--dryrun"],
+    "search --dryrun": ["--dryrun", "did you mean --dry-run?"],
     "search constraint": ["constraint", "KEY=VALUE"],
     "search constraint=c9": ["constraint", "c9", "c1, c2, c3, c4"],
     "search constraint=c": ["constraint", "'c'"],
@@ -287,6 +315,11 @@ class TestMistakes:
         line = self.refused(arguments, here, capsys)
         assert "search.method: 'reject'" in line
         assert "solve" in line
+
+    @pytest.mark.parametrize("typed", ["results/onn", "one"])
+    def test_a_run_of_nearly_that_name(self, typed, here, capsys):
+        make_run(here / "results" / "one", "c1", [((34, 34, 45, 55, 66), 63.4)])
+        assert "(did you mean results/one?)" in self.refused(["report", typed], here, capsys)
 
     def test_a_missing_folder(self, here, capsys):
         assert "data.root: 'photos' does not exist" in self.refused(

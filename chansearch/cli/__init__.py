@@ -6,21 +6,14 @@ Exit codes: 0 done, 1 a search of which no candidate can be ranked, 2 a user's m
 
 from __future__ import annotations
 
-import argparse
 import io
 import sys
 from collections.abc import Sequence
 
 from chansearch._version import __version__
-from chansearch.cli import measuring, networks, searching, studying, training, transferring
+from chansearch.cli import completion, measuring, networks, searching, studying, training, transferring
+from chansearch.cli.parser import Parser, refuse_unknown
 from chansearch.errors import Interrupted, UserError, one_line
-
-
-class _Parser(argparse.ArgumentParser):
-    """One line for a mistake, not the whole usage."""
-
-    def error(self, message: str) -> None:
-        self.exit(2, f"{self.prog}: {one_line(message)}; see `{self.prog} --help`\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,12 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks
     parser = _make_parser()
-    given, rest = parser.parse_known_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    given, rest = parser.parse_known_args(words)
     try:
         takes_settings = hasattr(given, "overrides")
-        unknown = [word for word in rest if word.startswith("-") or not takes_settings]
-        if unknown:
-            raise UserError(f"{unknown[0]!r} is no option of {given.command}; see `chansearch {given.command} --help`")
+        refuse_unknown(parser, words, rest, takes_settings)
         if takes_settings:
             given.overrides += rest  # those that stand behind an option
         return given.run(given) or 0
@@ -62,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _make_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _make_parser() -> Parser:
+    parser = Parser(
         prog="chansearch",
         description="Search channel configurations of light networks under a Params and MACs budget.",
     )
@@ -76,4 +68,5 @@ def _make_parser() -> argparse.ArgumentParser:
     transferring.add(commands)
     measuring.add(commands)
     studying.add(commands)
+    completion.add(commands, parser)
     return parser

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chansearch.errors import UserError
+from chansearch.ranges import one_of
 from chansearch.space.member import MOST_BLOCKS
 
 # Linear and the seven nonlinearities of the paper's layer study (Figure 1).
@@ -87,10 +88,8 @@ class NetworkSpec:
             if getattr(self, key) is not None:
                 self._check_whole(key, getattr(self, key))
         for key in ACTIVATION_PLACES:
-            if getattr(self, key) not in ACTIVATIONS:
-                raise UserError(f"{key}: {getattr(self, key)!r} is unknown; allowed: {', '.join(ACTIVATIONS)}")
-        if self.shortcut not in SHORTCUTS:
-            raise UserError(f"shortcut: {self.shortcut!r} is unknown; allowed: {', '.join(SHORTCUTS)}")
+            one_of(key, getattr(self, key), ACTIVATIONS)
+        one_of("shortcut", self.shortcut, SHORTCUTS)
         for key in ("dropout", "drop_path"):
             value = getattr(self, key)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:

@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chansearch.errors import UserError
+from chansearch.errors import UserError, did_you_mean
 from chansearch.files import (
     csv_text,
     locked,
@@ -193,8 +193,9 @@ class RunDirectory:
             is_run = is_folder = False
         if not is_run:
             cut_off = "; delete it if a search was cut off as it began" if is_folder else ""
+            near = did_you_mean(str(path), map(str, [*_runs_under(run.path.parent), *_runs_under(Path("results"))]))
             raise UserError(
-                f"run: {str(path)!r} is no run directory; one holds config.yaml and candidates.csv{cut_off}"
+                f"run: {str(path)!r} is no run directory{near}; one holds config.yaml and candidates.csv{cut_off}"
             )
         refuse_links_out(run.path)
         return run
@@ -203,12 +204,7 @@ class RunDirectory:
     def latest(results: Path | str) -> RunDirectory:
         """The run last started or gone on with under ``results``, by the clock of its ``config.yaml``; raises
         ``UserError`` where there is none."""
-        runs = [
-            file.parent
-            for file in Path(results).glob("*/config.yaml")
-            # A name with a dot is that of one that is being made, or was when the power went.
-            if not file.parent.name.startswith(".") and (file.parent / "candidates.csv").is_file()
-        ]
+        runs = _runs_under(Path(results))
         if not runs:
             raise UserError(f"run: no run under {str(results)!r}; start one with `chansearch search` or name it")
         return RunDirectory.open(max(runs, key=lambda run: ((run / "config.yaml").stat().st_mtime_ns, run.name)))
@@ -279,6 +275,15 @@ class RunDirectory:
     def locked(self) -> AbstractContextManager[None]:
         """Held while a search writes: raises ``UserError`` where another one holds it. A dead process holds nothing."""
         return locked(self.path, "search")
+
+
+def _runs_under(results: Path) -> list[Path]:
+    return [
+        file.parent
+        for file in results.glob("*/config.yaml")
+        # A name with a dot is that of one that is being made, or was when the power went.
+        if not file.parent.name.startswith(".") and (file.parent / "candidates.csv").is_file()
+    ]
 
 
 def _one_line(text: str) -> str:
