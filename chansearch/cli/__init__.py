@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from chansearch._version import __version__
-from chansearch.cli import completion, measuring, networks, searching, studying, training, transferring
+from chansearch.cli import completion, measuring, networks, searching, starting, studying, training, transferring
 from chansearch.cli.parser import Parser, refuse_unknown
 from chansearch.errors import Interrupted, UserError, one_line
 
@@ -62,6 +62,7 @@ def _make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"chansearch {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
+    starting.add(commands)
     searching.add(commands)
     networks.add(commands)
     training.add(commands)
