@@ -372,7 +372,7 @@ def known_keys(schema: type = SearchConfig) -> dict[str, Any]:
     def walk(node: type, prefix: str) -> None:
         for name, hint in _type_hints(node).items():
             found[prefix + name] = hint
-            inner = [t for t in (hint, *getattr(hint, "__args__", ())) if dataclasses.is_dataclass(t)]
+            inner: list[Any] = [t for t in (hint, *getattr(hint, "__args__", ())) if dataclasses.is_dataclass(t)]
             if inner:
                 found[prefix + name] = inner[0]
                 walk(inner[0], f"{prefix}{name}.")

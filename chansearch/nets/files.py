@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from chansearch.errors import UserError, did_you_mean
 from chansearch.files import read_yaml
@@ -32,8 +33,9 @@ def spec_from_dict(data: object, source: str) -> NetworkSpec:
     missing = [key for key in _LISTS if not isinstance(data.get(key), list)]
     if missing:
         raise UserError(f"{source}: network.{missing[0]} must be a list with one whole number a block")
+    fields: dict[str, Any] = {key: tuple(value) if key in _LISTS else value for key, value in data.items()}
     try:
-        return NetworkSpec(**{key: tuple(value) if key in _LISTS else value for key, value in data.items()})
+        return NetworkSpec(**fields)
     except UserError as error:
         raise UserError(f"{source}: network.{error}") from None
 

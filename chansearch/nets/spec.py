@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,7 +109,7 @@ class NetworkSpec:
         """Convolutions and the classifier, as the paper counts depth: 3·blocks + 3 (sec. 3)."""
         return 3 * self.blocks + 3
 
-    def with_channels(self, channels: Sequence[int]) -> NetworkSpec:
+    def with_channels(self, channels: Iterable[int]) -> NetworkSpec:
         """The same skeleton with other block output channels."""
         return dataclasses.replace(self, channels=tuple(int(c) for c in channels))
 

@@ -37,7 +37,10 @@ class Parameter:
 class Family(Protocol):
     """Turns a sampler's numbers into a shape."""
 
-    depth: int
+    @property
+    def depth(self) -> int:
+        """Blocks."""
+        ...
 
     def parameters(self) -> tuple[Parameter, ...]:
         """What a sampler moves, in a fixed order."""
