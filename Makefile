@@ -40,7 +40,6 @@ lint: $(VENV)/.test
 dist: $(VENV)/.test
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist
-	$(BIN)/twine check --strict dist/*
 
 coverage: $(VENV)/.test
 	$(THREADS) $(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +23,21 @@ from tests.export.runs import make_run
 from tests.nets.specs import search_spec
 from tests.space.golden import TABLE_3
 
-COMMANDS = ("search", "resume", "report", "confirm", "replay", "export", "build", "cost", "train", "eval", "latency")
+COMMANDS = (
+    "init",
+    "completion",
+    "search",
+    "resume",
+    "report",
+    "confirm",
+    "replay",
+    "export",
+    "build",
+    "cost",
+    "train",
+    "eval",
+    "latency",
+)
 HEAVY = (
     "torch",
     "ray",
@@ -80,6 +96,32 @@ class TestHelp:
         captured = capsys.readouterr()
         assert captured.out.startswith(f"usage: chansearch {command}")
         assert captured.err == ""
+
+    @pytest.mark.parametrize("words", [[], ["search"], ["study", "rank"]])
+    def test_help_is_a_command_too(self, words, capsys):
+        assert exit_code([*words, "--help"]) == 0
+        asked = capsys.readouterr().out
+        assert exit_code(["help", *words]) == 0
+        assert capsys.readouterr().out == asked
+
+    def test_of_a_command_there_is_not(self, capsys):
+        assert exit_code(["help", "serach"]) == 2
+        assert "did you mean search?" in capsys.readouterr().err
+
+    def test_has_the_exit_codes_and_the_variables(self, capsys):
+        exit_code(["--help"])
+        out = capsys.readouterr().out
+        assert all(f"\n  {code} " in out for code in (0, 1, 2, 130))
+        page = (Path(__file__).parents[1] / "docs" / "command_line.md").read_text()
+        for name in re.findall(r"^  ([A-Z_]{3,})  ", out, re.MULTILINE):
+            assert f"`{name}`" in page
+
+    def test_comes_at_once(self):
+        """In seconds of the processor: other work may be going on beside it."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "chansearch", "--help"], capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime) < 0.5
 
     @pytest.mark.parametrize("tree", [SEARCH, TRAINING], ids=lambda tree: tree.command)
     def test_lists_every_choice_of_every_group(self, tree, capsys):

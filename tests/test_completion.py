@@ -150,3 +150,32 @@ def test_every_command_that_takes_settings_has_them():
     for path, action in completion._actions(_make_parser()):
         if action.dest == "overrides":
             assert len(completion.settings(path)) > 10, path
+
+
+SAY = "from chansearch.cli.progress import progress\nwith progress('works') as say: say('still')"
+
+
+def written(environment: dict[str, str]) -> str:
+    """By a command that says what it does, on a terminal."""
+    master, slave = pty.openpty()
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), **environment}
+    with subprocess.Popen([sys.executable, "-c", SAY], stderr=slave, env=environment) as process:
+        process.wait()
+    os.close(slave)
+    os.set_blocking(master, False)
+    seen = os.read(master, 65536).decode()
+    os.close(master)
+    return seen
+
+
+COLOUR = r"\x1b\[[0-9;]*3[0-9]m"
+
+
+def test_a_terminal_has_colours_unless_there_are_to_be_none():
+    assert re.search(COLOUR, written({"TERM": "xterm-256color"}))
+    assert not re.search(COLOUR, written({"TERM": "xterm-256color", "NO_COLOR": "1"}))
+
+
+def test_elsewhere_there_are_neither_colours_nor_lines_written_over():
+    answer = subprocess.run([sys.executable, "-c", SAY], capture_output=True, text=True)
+    assert answer.stderr == "still\n"

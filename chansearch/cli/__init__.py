@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a search of which no candidate can be ranked, 2 a user's m
 
 from __future__ import annotations
 
+import argparse
 import io
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,21 @@ from chansearch.cli import completion, measuring, networks, searching, starting,
 from chansearch.cli.parser import Parser, refuse_unknown
 from chansearch.errors import Interrupted, UserError, one_line
 
+_EPILOG = """\
+`chansearch COMMAND --help` (or `chansearch help COMMAND`) has the options of each.
+
+exit codes:
+  0    done
+  1    a search of which no candidate can be ranked
+  2    a user's mistake, or a full disk or memory: one line on standard error
+  130  stopped by Ctrl-C; the line says how to go on
+
+environment variables:
+  NO_COLOR        no colours on a terminal; elsewhere there are none
+  XDG_CACHE_HOME  downloads, decoded images and compiled kernels are in its folder chansearch (default: ~/.cache)
+  CXX             the C++ compiler that compiles the kernels (default: c++, g++ or clang++)
+  RAY_ADDRESS     a cluster that a run's config.yaml may name"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code."""
@@ -23,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks
     parser = _make_parser()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["help"]:  # as git has it
+        words = [*words[1:], "--help"]
     given, rest = parser.parse_known_args(words)
     try:
         takes_settings = hasattr(given, "overrides")
@@ -57,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _make_parser() -> Parser:
     parser = Parser(
         prog="chansearch",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Search channel configurations of light networks under a Params and MACs budget.",
+        epilog=_EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"chansearch {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
