@@ -25,7 +25,6 @@ from tests.space.golden import TABLE_3
 
 COMMANDS = (
     "init",
-    "completion",
     "search",
     "resume",
     "report",
@@ -37,6 +36,7 @@ COMMANDS = (
     "train",
     "eval",
     "latency",
+    "completion",
 )
 HEAVY = (
     "torch",
