@@ -20,6 +20,7 @@ from chansearch.search.propose import check_reachable
 from chansearch.starter.budget import LIKE, Wanted, candidates, megabytes, parse_params, wanted
 from chansearch.starter.images import Images, look_at
 from chansearch.train.config import DataConfig
+from chansearch.train.estimate import expected_images
 
 # Images that rank, at least: with fewer, one image is more than half a point of accuracy.
 _ENOUGH_TO_RANK = 200
@@ -75,7 +76,7 @@ def init(asked: Asked) -> str:
         }
     )
     written = [f"written: {file}" for file in files.values()]
-    return "\n".join([*written, "", *_next(asked, network, images, data)])
+    return "\n".join([*written, "", *_next(asked, network, data)])
 
 
 def _full_side(images: Images | None) -> int:
@@ -162,7 +163,7 @@ def _bounds(asked: dict[str, float]) -> str:
 
 def _data_text(data: DataConfig, images: Images) -> str:
     smallest = str(images.smallest) if images.smallest == images.largest else f"{images.smallest} to {images.largest}"
-    ranking = int(images.count * data.val_fraction)
+    _, ranking = expected_images(data)
     lines = [
         f"# {images.count:,} images in {images.classes} classes of {smallest}; root is where they are on this machine.",
         "name: folder",
@@ -177,12 +178,13 @@ def _data_text(data: DataConfig, images: Images) -> str:
     return "\n".join(lines)
 
 
-def _next(asked: Asked, network: Wanted, images: Images | None, data: DataConfig) -> list[str]:
+def _next(asked: Asked, network: Wanted, data: DataConfig) -> list[str]:
     """The commands; a search of few images takes all of them, one of many the fidelity for a laptop."""
     folder = shlex.quote(asked.folder)
     search = f"chansearch search --config-dir {folder} constraint={asked.name} data={asked.name}"
-    few = images is not None and images.count * (1 - data.val_fraction) < 5000
-    spent = "train.epochs=10 train.batch_size=64" if few else "fidelity=laptop"
+    training, ranking = expected_images(data)
+    many = training >= 2000 and ranking >= 1000  # what fidelity=laptop takes of them
+    spent = "fidelity=laptop" if many else "train.epochs=10 train.batch_size=64"
     budget = "".join(f" --{name} {format_count(cost)}" for name, cost in network.costs.items()) if network.asked else ""
     network_file = shlex.quote(str(Path(asked.folder) / "rexnet.yaml"))
     export = f"chansearch export{budget} --input-size {network.input_size} --classes {network.classes}"

@@ -16,6 +16,7 @@ from chansearch.search.plan import make_plan
 from chansearch.search.rundir import RunDirectory
 from chansearch.space import Shape, fit, parse_channels
 from chansearch.starter.budget import LIKE, candidates, parse_params, wanted
+from chansearch.train.estimate import expected_images
 from tests.test_cli import make_images
 
 
@@ -92,6 +93,19 @@ class TestTheImages:
         assert "48 images in 4 classes of 12" in text
         out = capsys.readouterr().out
         assert "--classes 4" in out and "--input-size 64" in out
+
+    @pytest.mark.parametrize(("each", "laptop"), [(2500, True), (2000, False)])
+    def test_fidelity_laptop_is_named_only_where_there_are_as_many_as_it_takes(self, each, laptop, here, capsys):
+        first = make_images(here / "photos", classes=5, each=1)
+        for folder in first.iterdir():
+            for index in range(1, each):
+                (folder / f"{index}.png").hardlink_to(folder / "0.png")
+        assert main(["init", "--images", "photos"]) == 0
+        search = capsys.readouterr().out.split("next:")[1].splitlines()[1]
+        assert ("fidelity=laptop" in search) == laptop
+        config = compose(["constraint=mine", "data=mine", *(["fidelity=laptop"] if laptop else [])], "my")
+        _, ranking = expected_images(config.data)
+        assert ranking == (1000 if laptop else 900)
 
     def test_parts_that_are_split_already(self, here):
         make_images(here / "photos" / "train")
