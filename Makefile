@@ -8,7 +8,7 @@ THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # So many times the examples that `make test` tries, drawn by chance: what people type, and files from anywhere.
 FUZZ ?= 50
 
-.PHONY: demo test test-lowest harm fuzz lint docs coverage audit bench clean
+.PHONY: demo test test-lowest harm fuzz lint dist docs coverage audit bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/chansearch search constraint=demo data=digits fidelity=demo search.candidates=20
@@ -34,6 +34,12 @@ fuzz: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# A source archive and, from it, a wheel, in dist/.
+dist: $(VENV)/.test
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
 
 # The documentation's site, in build/site; a warning is an error.
 docs: $(VENV)/.docs
@@ -76,4 +82,4 @@ $(VENV)/audit/.done:
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov

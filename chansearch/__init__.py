@@ -28,7 +28,7 @@ def open_run(path: "Path | str") -> "Table":
     return Table.of(RunDirectory.open(path))
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name == "build":
         from chansearch.nets import build
 

@@ -331,7 +331,7 @@ def with_settings(data: dict, settings: Sequence[str]) -> dict:
 
     Raises ``UserError`` for a key that is none, and for a group or a section: what else came with it would be lost.
     """
-    known = _known_keys()
+    known = known_keys()
     sections = {key.rpartition(".")[0] for key in known}
     changed = copy.deepcopy(data)
     for setting in map(_spell_macs, settings):
@@ -395,20 +395,20 @@ def _double_quoted(text: str) -> str:
 
 
 @cache
-def _known_keys(schema: type = SearchConfig) -> frozenset[str]:
-    """Every dotted key of the schema, sections included."""
-    keys: set[str] = set()
+def known_keys(schema: type = SearchConfig) -> dict[str, Any]:
+    """Every dotted key of a schema with its type, sections (dataclasses) included."""
+    found: dict[str, Any] = {}
 
     def walk(node: type, prefix: str) -> None:
-        hints = _type_hints(node)
-        for f in dataclasses.fields(node):
-            keys.add(prefix + f.name)
-            inner = [t for t in (hints[f.name], *getattr(hints[f.name], "__args__", ())) if dataclasses.is_dataclass(t)]
+        for name, hint in _type_hints(node).items():
+            found[prefix + name] = hint
+            inner: list[Any] = [t for t in (hint, *getattr(hint, "__args__", ())) if dataclasses.is_dataclass(t)]
             if inner:
-                walk(inner[0], f"{prefix}{f.name}.")
+                found[prefix + name] = inner[0]
+                walk(inner[0], f"{prefix}{name}.")
 
     walk(schema, "")
-    return frozenset(keys)
+    return found
 
 
 def _type_hints(node: type) -> dict[str, Any]:
@@ -422,7 +422,7 @@ def _check_key(override: str, config_dir: str | None, tree: Tree) -> None:
     if "=" not in override:
         raise UserError(f"{override!r} is no setting; write KEY=VALUE, as in {tree.example}")
     key, value = override.split("=", 1)
-    known_groups, known_keys = groups(config_dir, tree), _known_keys(tree.schema)
+    known_groups, known = groups(config_dir, tree), known_keys(tree.schema)
     if key in known_groups and not re.match(r"[{\[]", value):
         for choice in value.split(","):
             if choice.strip("'\" ") not in known_groups[key]:
@@ -430,11 +430,8 @@ def _check_key(override: str, config_dir: str | None, tree: Tree) -> None:
                     f"{key}: {choice!r} is unknown{did_you_mean(choice, known_groups[key])}; "
                     f"allowed: {', '.join(known_groups[key])}"
                 )
-    elif (
-        not (key.startswith("hydra.") or _is_free(key, tree))
-        and key.lstrip("+~") not in known_groups.keys() | known_keys
-    ):
-        candidates = [*known_groups, *known_keys]
+    elif not (key.startswith("hydra.") or _is_free(key, tree)) and key.lstrip("+~") not in known_groups.keys() | known:
+        candidates = [*known_groups, *known]
         raise UserError(f"{key}: unknown key{did_you_mean(key, candidates)}; see `chansearch {tree.command} --help`")
 
 

@@ -40,5 +40,17 @@ def one_line(message: object) -> str:
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """`` (did you mean …?)`` for the likeliest of ``words``, or nothing where none is near."""
-    found = difflib.get_close_matches(word, list(words), n=1)
-    return f" (did you mean {found[0]}?)" if found else ""
+    near = nearest(word, words)
+    return f" (did you mean {near}?)" if near else ""
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The likeliest of ``words`` to be meant by ``word``, in small letters or large, or None where none is near.
+
+    Of a dotted key or a path the last part is enough: ``epochs`` is ``train.epochs``.
+    """
+    spelled = {known.lower(): known for known in words}
+    typed = word.lower()
+    ending = [known for known in spelled if typed and known.endswith((f".{typed}", f"/{typed}"))]
+    found = ending or difflib.get_close_matches(typed, list(spelled), n=1)
+    return spelled[found[0]] if found else None

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 
 from chansearch.errors import UserError, did_you_mean
 
 
-def one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UserError(f"{key}: '{value}'{did_you_mean(str(value), allowed)}; allowed: {', '.join(allowed)}")
+def one_of(key: str, value: object, allowed: Iterable[str], also: str = "") -> None:
+    """``also``: what else is allowed, for the message."""
+    names = tuple(allowed)
+    if value not in names:
+        near = did_you_mean(str(value), names)
+        raise UserError(f"{key}: {value!r} is unknown{near}; allowed: {also}{', '.join(names)}")
 
 
 def at_least(key: str, value: float, lowest: int) -> None:

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from chansearch.errors import UserError
 from chansearch.files import sync_folder
@@ -146,12 +147,15 @@ def number(row: Mapping[str, str | None], column: str, least: float = 0.0, most:
     return value
 
 
-def parts(row: Mapping[str, str | None], column: str, read: Callable, *limits) -> tuple:
+_Parsed = TypeVar("_Parsed")
+
+
+def parts(row: Mapping[str, str | None], column: str, read: Callable, *limits: float) -> tuple:
     """What ``read``, one of the two above, makes of each word in a cell, which may be empty or not be there."""
     return tuple(read({column: word}, column, *limits) for word in (row.get(column) or "").split())
 
 
-def parsed(path: Path, line: int, row: dict[str, str], parse):
+def parsed(path: Path, line: int, row: dict[str, str], parse: Callable[[dict[str, str]], _Parsed]) -> _Parsed:
     """What ``parse`` makes of a row; raises ``UserError`` naming the line of one that it cannot read."""
     try:
         return parse(row)

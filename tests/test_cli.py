@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ from PIL import Image
 
 from chansearch import __version__
 from chansearch.cli import main
-from chansearch.config import SEARCH, _known_keys, groups
+from chansearch.config import SEARCH, groups, known_keys
 from chansearch.cost import price_spec
 from chansearch.search.rundir import RunDirectory
 from chansearch.transfer.config import TRAINING
@@ -21,7 +23,21 @@ from tests.export.runs import make_run
 from tests.nets.specs import search_spec
 from tests.space.golden import TABLE_3
 
-COMMANDS = ("search", "resume", "report", "confirm", "replay", "export", "build", "cost", "train", "eval", "latency")
+COMMANDS = (
+    "init",
+    "search",
+    "resume",
+    "report",
+    "confirm",
+    "replay",
+    "export",
+    "build",
+    "cost",
+    "train",
+    "eval",
+    "latency",
+    "completion",
+)
 HEAVY = (
     "torch",
     "ray",
@@ -81,6 +97,32 @@ class TestHelp:
         assert captured.out.startswith(f"usage: chansearch {command}")
         assert captured.err == ""
 
+    @pytest.mark.parametrize("words", [[], ["search"], ["study", "rank"]])
+    def test_help_is_a_command_too(self, words, capsys):
+        assert exit_code([*words, "--help"]) == 0
+        asked = capsys.readouterr().out
+        assert exit_code(["help", *words]) == 0
+        assert capsys.readouterr().out == asked
+
+    def test_of_a_command_there_is_not(self, capsys):
+        assert exit_code(["help", "serach"]) == 2
+        assert "did you mean search?" in capsys.readouterr().err
+
+    def test_has_the_exit_codes_and_the_variables(self, capsys):
+        exit_code(["--help"])
+        out = capsys.readouterr().out
+        assert all(f"\n  {code} " in out for code in (0, 1, 2, 130))
+        page = (Path(__file__).parents[1] / "docs" / "command_line.md").read_text()
+        for name in re.findall(r"^  ([A-Z_]{3,})  ", out, re.MULTILINE):
+            assert f"`{name}`" in page
+
+    def test_comes_at_once(self):
+        """In seconds of the processor: other work may be going on beside it."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "chansearch", "--help"], capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime) < 0.5
+
     @pytest.mark.parametrize("tree", [SEARCH, TRAINING], ids=lambda tree: tree.command)
     def test_lists_every_choice_of_every_group(self, tree, capsys):
         exit_code([tree.command, "--help"])
@@ -96,7 +138,7 @@ class TestHelp:
         settings = out[out.index("settings (KEY=VALUE)") :]
         named = [word.split("=")[0] for word in settings.split() if "=" in word and "." in word.split("=")[0]]
         assert len(named) > 10
-        assert {name for name in named if not name.startswith("network.")} <= _known_keys(tree.schema)
+        assert {name for name in named if not name.startswith("network.")} <= known_keys(tree.schema).keys()
 
     def test_version(self, capsys):
         assert exit_code(["--version"]) == 0
@@ -152,9 +194,37 @@ SEARCH = "search constraint=demo data=digits fidelity=demo "
 MISTAKES = {
     # what is typed: words that the line must hold
     "": ["COMMAND"],
-    "serach": ["serach", "search"],
+    "serach": ["serach", "did you mean search?"],
+    "Search": ["did you mean search?"],
+    "study rnk": ["did you mean rank?"],
+    "transfer ssd": ["did you mean ssdlite?"],
+    "study rank --networkz 3": ["--networkz", "study rank", "did you mean --networks?"],
+    "study rank --layers conv1x2": ["--layers", "did you mean conv1x1?"],
+    "study rank --activations SiLU": ["--activations", "did you mean silu?"],
+    "study factors train.epoch=3": ["train.epoch", "did you mean train.epochs?"],
+    "study nonlinearity fidelity=papr": ["fidelity", "did you mean paper?"],
+    "study proxies nowhere --proxy naswod": ["--proxy", "did you mean naswot?"],
+    "transfer ssdlite detector.minsize=3": ["detector.minsize", "did you mean detector.min_size?"],
+    "transfer finegrained data=flower102": ["data", "did you mean flowers102?"],
+    "train recipe.epoch=3": ["recipe.epoch", "did you mean recipe.epochs?"],
+    "train recipe=shrt": ["recipe", "allowed: "],
+    "eval rexnet_100 data=imagnet": ["data", "did you mean imagenet?"],
+    "latency rexnet_100 --engine onx": ["--engine", "did you mean onnx?"],
+    "latency rexnett_100": ["did you mean rexnet_100?"],
+    "export --activation silo --channels 10-20-30": ["silo", "did you mean silu?"],
+    "export rexnet_100 --format onxx": ["--format", "did you mean onnx?"],
+    "replay nowhere --strategy halvin": ["--strategy", "did you mean halving?"],
+    "search epochs=4": ["epochs", "did you mean train.epochs?"],
+    "search constraint=C2": ["constraint", "did you mean c2?"],
+    "search space.family=peicewise": ["space.family", "did you mean piecewise?"],
+    "search sampler.name=tep": ["sampler.name", "did you mean tpe?"],
+    "search scheduler.name=ahsa": ["scheduler.name", "did you mean asha?"],
+    "search sampler.prescreen=naswod": ["sampler.prescreen", "did you mean naswot?"],
+    "search constraint.latency.engine=eagre": ["constraint.latency.engine", "did you mean eager?"],
+    "search constraint.skeleton.activation=ReLU6": ["constraint.skeleton.activation", "did you mean relu6?"],
+    "search constraint.skeleton.shortcut=pad": ["constraint.skeleton.shortcut", "did you mean padded?"],
     "--verbose": ["COMMAND"],
-    "search --dryrun": ["--dryrun"],
+    "search --dryrun": ["--dryrun", "did you mean --dry-run?"],
     "search constraint": ["constraint", "KEY=VALUE"],
     "search constraint=c9": ["constraint", "c9", "c1, c2, c3, c4"],
     "search constraint=c": ["constraint", "'c'"],
@@ -287,6 +357,11 @@ class TestMistakes:
         line = self.refused(arguments, here, capsys)
         assert "search.method: 'reject'" in line
         assert "solve" in line
+
+    @pytest.mark.parametrize("typed", ["results/onn", "one"])
+    def test_a_run_of_nearly_that_name(self, typed, here, capsys):
+        make_run(here / "results" / "one", "c1", [((34, 34, 45, 55, 66), 63.4)])
+        assert "(did you mean results/one?)" in self.refused(["report", typed], here, capsys)
 
     def test_a_missing_folder(self, here, capsys):
         assert "data.root: 'photos' does not exist" in self.refused(

@@ -13,11 +13,11 @@ from chansearch.config import (
     SAMPLERS,
     SCHEDULERS,
     SearchConfig,
-    _known_keys,
     compose,
     expand_sweeps,
     from_plain,
     groups,
+    known_keys,
     shipped,
 )
 from chansearch.cost import Verdict
@@ -195,8 +195,8 @@ class TestOverrides:
                 if isinstance(value, dict):
                     yield from keys(value, f"{prefix}{name}.")
 
-        assert set(keys(dataclasses.asdict(SearchConfig()))) <= _known_keys()
-        assert "constraint.budget.macs.target" in _known_keys()
+        assert set(keys(dataclasses.asdict(SearchConfig()))) <= known_keys().keys()
+        assert "constraint.budget.macs.target" in known_keys()
 
 
 class TestAUsersOwnFolder:

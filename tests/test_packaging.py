@@ -1,4 +1,4 @@
-"""The wheel: it holds everything, and runs where there is no checkout."""
+"""The source archive and the wheel: they hold everything, say what they are, and run where there is no checkout."""
 
 import ast
 import configparser
@@ -8,14 +8,20 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.metadata import Metadata
+
+import chansearch
 
 ROOT = Path(__file__).resolve().parents[1]
 SETUP = configparser.ConfigParser()
 SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
+CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 
 
 def files() -> list[Path]:
@@ -83,28 +89,29 @@ class TestFiles:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    """Built from a copy: building leaves folders beside the sources."""
-    folder = tmp_path_factory.mktemp("wheel")
+def built(tmp_path_factory) -> Path:
+    """A source archive, and a wheel from that archive; of a copy, for building leaves folders beside the sources."""
+    folder = tmp_path_factory.mktemp("built")
     for file in files():
         target = folder / "source" / file
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, target)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "--wheel-dir",
-        "out",
-        "./source",
-    ]
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", "out", "source"]  # as `make dist` does
     built = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    [wheel] = (folder / "out").glob("chansearch-*.whl")
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def wheel(built) -> Path:
+    [wheel] = built.glob("chansearch-*.whl")
     return wheel
+
+
+@pytest.fixture(scope="module")
+def archive(built) -> Path:
+    [archive] = built.glob("chansearch-*.tar.gz")
+    return archive
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +131,83 @@ def run(installed: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(arguments, cwd=away, env=environment, capture_output=True, text=True)
 
 
+class TestTheVersion:
+    """``chansearch/_version.py`` has it; whatever else says it says the same."""
+
+    def test_is_semantic(self):
+        assert re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?", chansearch.__version__)
+
+    def test_is_that_of_the_citation(self):
+        assert CITATION["version"] == chansearch.__version__
+
+    def test_is_released_or_to_be(self):
+        """The changelog has a section for it, or holds what has not been released yet."""
+        sections = re.findall(r"^## \[?([^\]\s]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+        assert sections[0] in ("Unreleased", chansearch.__version__)
+        released = [section for section in sections if section != "Unreleased"]
+        assert not released or released[0] == chansearch.__version__
+
+
+class TestTheCitation:
+    """The keys that the Citation File Format 1.2.0 asks for."""
+
+    def test_of_the_software(self):
+        assert CITATION["cff-version"] == "1.2.0"
+        assert all(CITATION[key] for key in ("message", "title", "authors"))
+        assert CITATION["type"] == "software"
+        assert CITATION["license"] == SETUP["metadata"]["license"] == "MIT"
+
+    def test_of_the_paper(self):
+        [paper] = CITATION["references"]
+        assert paper["type"] == "conference-paper"
+        assert paper["title"] in " ".join((ROOT / "README.md").read_text().split())
+        assert [author["family-names"] for author in paper["authors"]] == ["Han", "Yun", "Heo", "Yoo"]
+        assert paper["year"] == 2021 and paper["url"].startswith("https://")
+
+
+class TestPreCommit:
+    def test_hooks_are_tools_of_the_virtual_environment(self):
+        [local] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+        assert local["repo"] == "local"
+        tools = [hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in local["hooks"]]
+        assert all((Path(sys.executable).parent / tool).exists() for tool in tools)
+        assert all(hook["language"] == "system" for hook in local["hooks"])
+
+    def test_the_text_of_every_file_passes(self):
+        texts = [file for file in files() if file.suffix in (".py", ".yaml", ".toml", ".cff", ".md", ".cfg")]
+        command = [sys.executable, ".ci/check_text.py", *map(str, texts)]
+        checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert (checked.returncode, checked.stdout.strip()) == (0, "")
+
+    @pytest.mark.parametrize("text", ["a: [", "a: 1 \n", "a: 1", "a: 1\n\n"])
+    def test_a_text_that_is_not_as_it_should_be_does_not(self, text, tmp_path):
+        (tmp_path / "x.yaml").write_text(text)
+        command = [sys.executable, str(ROOT / ".ci" / "check_text.py"), "x.yaml"]
+        assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 1
+
+
+@pytest.mark.slow
+class TestTheArchive:
+    def test_holds_what_builds_and_tests_it(self, archive):
+        with tarfile.open(archive) as packed:
+            held = {Path(*Path(name).parts[1:]).as_posix() for name in packed.getnames()}
+        missing = {file.as_posix() for file in files()} - held
+        assert missing <= {"results/.gitkeep", "results/README.md"}
+
+
 @pytest.mark.slow
 class TestTheWheel:
+    def test_says_of_itself_what_an_index_asks_for(self, wheel):
+        held = zipfile.ZipFile(wheel)
+        [name] = [name for name in held.namelist() if name.endswith("METADATA")]
+        said = Metadata.from_email(held.read(name), validate=True)
+        assert str(said.version) == chansearch.__version__
+        assert said.license == "MIT"
+        assert said.description_content_type == "text/markdown"
+        assert said.description == (ROOT / "README.md").read_text(encoding="utf-8")
+        assert said.project_urls and said.keywords and said.classifiers
+        assert str(said.requires_python) == ">=3.11"
+
     def test_holds_every_file_of_the_package(self, wheel):
         held = set(zipfile.ZipFile(wheel).namelist())
         for file in files():

@@ -12,15 +12,34 @@ import sys
 from collections.abc import Sequence
 
 from chansearch._version import __version__
-from chansearch.cli import looking, measuring, networks, searching, studying, training, transferring
+from chansearch.cli import (
+    completion,
+    looking,
+    measuring,
+    networks,
+    searching,
+    starting,
+    studying,
+    training,
+    transferring,
+)
+from chansearch.cli.parser import Parser, refuse_unknown
 from chansearch.errors import Interrupted, UserError, one_line
 
+_EPILOG = """\
+`chansearch COMMAND --help` (or `chansearch help COMMAND`) has the options of each.
 
-class _Parser(argparse.ArgumentParser):
-    """One line for a mistake, not the whole usage."""
+exit codes:
+  0    done
+  1    a search of which no candidate can be ranked
+  2    a user's mistake, or a full disk or memory: one line on standard error
+  130  stopped by Ctrl-C; the line says how to go on
 
-    def error(self, message: str) -> None:
-        self.exit(2, f"{self.prog}: {one_line(message)}; see `{self.prog} --help`\n")
+environment variables:
+  NO_COLOR        no colours on a terminal; elsewhere there are none
+  XDG_CACHE_HOME  downloads, decoded images and compiled kernels are in its folder chansearch (default: ~/.cache)
+  CXX             the C++ compiler that compiles the kernels (default: c++, g++ or clang++)
+  RAY_ADDRESS     a cluster that a run's config.yaml may name"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,12 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks
     parser = _make_parser()
-    given, rest = parser.parse_known_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["help"]:  # as git has it
+        words = [*words[1:], "--help"]
+    given, rest = parser.parse_known_args(words)
     try:
         takes_settings = hasattr(given, "overrides")
-        unknown = [word for word in rest if word.startswith("-") or not takes_settings]
-        if unknown:
-            raise UserError(f"{unknown[0]!r} is no option of {given.command}; see `chansearch {given.command} --help`")
+        refuse_unknown(parser, words, rest, takes_settings)
         if takes_settings:
             given.overrides += rest  # those that stand behind an option
         return given.run(given) or 0
@@ -62,14 +82,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _make_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _make_parser() -> Parser:
+    parser = Parser(
         prog="chansearch",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Search channel configurations of light networks under a Params and MACs budget.",
+        epilog=_EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"chansearch {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
+    starting.add(commands)
     searching.add(commands)
     looking.add(commands)
     networks.add(commands)
@@ -77,4 +100,5 @@ def _make_parser() -> argparse.ArgumentParser:
     transferring.add(commands)
     measuring.add(commands)
     studying.add(commands)
+    completion.add(commands, parser)
     return parser

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chansearch.cli.printing import print_json
 from chansearch.cli.progress import progress
 from chansearch.errors import UserError
-from chansearch.ranges import at_least
+from chansearch.ranges import at_least, one_of
 
 if TYPE_CHECKING:
     from chansearch.cost.engines import Setting
@@ -96,8 +96,7 @@ def _check_options(given: argparse.Namespace) -> list[str]:
     devices = [] if given.device is None else given.device.split(",")
     for key, values, allowed in (("--engine", engines, ENGINES), ("--device", devices, DEVICES)):
         for value in values:
-            if value not in allowed:
-                raise UserError(f"{key}: {value!r} is unknown; allowed: {', '.join(allowed)}")
+            one_of(key, value, allowed)
     for key, value, least in (
         ("--batch", given.batch, 1),
         ("--threads", given.threads, 1),

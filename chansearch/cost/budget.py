@@ -114,7 +114,7 @@ class Budget:
     def verdicts(self, counts: Counts) -> list[Verdict]:
         """One verdict a candidate; over one band and under the other counts as over."""
         misses = self.misses(counts)
-        over, under = (misses > 0).any(axis=1), (misses < 0).any(axis=1)
+        over, under = np.any(misses > 0, axis=1), np.any(misses < 0, axis=1)
         return [Verdict.OVER if o else Verdict.UNDER if u else Verdict.WITHIN for o, u in zip(over, under, strict=True)]
 
     def describe(self) -> str:

@@ -77,7 +77,7 @@ def price(skeleton: NetworkSpec, channels: np.ndarray, *, count_classifier: bool
         inner, area = hidden * area, size**2
         # Without an expansion convolution the depthwise one reads the block's input itself: it is alive only once.
         peak = np.maximum(peak, inner + hidden * area + (kept if expansion > 1 else 0))
-        if skeleton.has_se(block):
+        if skeleton.has_se(block) and skeleton.se_reduction is not None:
             squeezed = se_width(hidden, skeleton.se_reduction, skeleton.divisor)
             params += 2 * hidden * squeezed + hidden + 3 * squeezed
             macs += 2 * hidden * squeezed

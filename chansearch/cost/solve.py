@@ -53,7 +53,7 @@ def solve(
     coefficients = _coefficients(skeleton, np.asarray(heights, dtype=float), count_classifier)
     if start is not None:
         name, target = ("params", params) if params is not None else ("macs", macs)
-        height, met = _height(coefficients[name], np.asarray(start, dtype=float), target)
+        height, met = _height(coefficients[name], np.asarray(start, dtype=float), np.asarray(target, dtype=float))
         return Solution(a=height * (1 - start), b=height * start, met=met)
 
     params, macs = np.broadcast_arrays(np.asarray(params, dtype=float), np.asarray(macs, dtype=float))

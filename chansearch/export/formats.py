@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from chansearch.errors import UserError
 from chansearch.files import write_aside
 from chansearch.nets.preprocessing import Preprocessing
+from chansearch.ranges import one_of
 
 if TYPE_CHECKING:
     from chansearch.nets.model import Model
@@ -66,8 +67,7 @@ def preprocessing(model: Model) -> dict[str, object]:
 def check(name: str, output: str | None, *, several: str | None = None) -> Format:
     """The format of that name, before any work: raises ``UserError`` where it is unknown, a package for it is missing,
     or ``output`` cannot take it. ``several``: the option that asks for a folder of networks in that format."""
-    if name not in FORMATS:
-        raise UserError(f"--format: {name!r} is unknown; allowed: {', '.join(FORMATS)}")
+    one_of("--format", name, FORMATS)
     chosen = FORMATS[name]
     for package in chosen.packages:
         if importlib.util.find_spec(package) is None:

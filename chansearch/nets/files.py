@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from chansearch.errors import UserError
+from chansearch.errors import UserError, did_you_mean
 from chansearch.files import read_yaml
 from chansearch.nets.presets import PRESETS, preset
 from chansearch.nets.spec import NetworkSpec
@@ -27,12 +28,14 @@ def spec_from_dict(data: object, source: str) -> NetworkSpec:
         raise UserError(f"{source}: holds no network; a mapping with channels, strides and expansions is needed")
     unknown = sorted(str(key) for key in data.keys() - FIELDS.keys())
     if unknown:
-        raise UserError(f"{source}: network.{unknown[0]} is unknown; allowed: {', '.join(FIELDS)}")
+        near = did_you_mean(unknown[0], FIELDS)
+        raise UserError(f"{source}: network.{unknown[0]} is unknown{near}; allowed: {', '.join(FIELDS)}")
     missing = [key for key in _LISTS if not isinstance(data.get(key), list)]
     if missing:
         raise UserError(f"{source}: network.{missing[0]} must be a list with one whole number a block")
+    fields: dict[str, Any] = {key: tuple(value) if key in _LISTS else value for key, value in data.items()}
     try:
-        return NetworkSpec(**{key: tuple(value) if key in _LISTS else value for key, value in data.items()})
+        return NetworkSpec(**fields)
     except UserError as error:
         raise UserError(f"{source}: network.{error}") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -108,7 +109,7 @@ def _named(family: str, width: float) -> str:
 
 
 # ReXNet's widths are those of Tables 5 and A; rexnetr's those of timm, which rounds the largest to 16.
-PRESETS = {
+PRESETS: dict[str, Callable[[], NetworkSpec]] = {
     **{_named("rexnet", w): partial(rexnet, w) for w in (0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 2.0, 2.2, 3.0)},
     **{_named("rexnetr", w): partial(rexnet, w, divisor=16 if w == 3.0 else 8) for w in (1.0, 1.3, 1.5, 2.0, 3.0)},
     **{_named("rexnet_lite", w): partial(rexnet_lite, w) for w in (1.0, 1.3, 1.5, 2.0)},

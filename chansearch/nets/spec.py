@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from chansearch.errors import UserError
+from chansearch.ranges import one_of
 from chansearch.space.member import MOST_BLOCKS
 
 # Linear and the seven nonlinearities of the paper's layer study (Figure 1).
@@ -87,10 +88,8 @@ class NetworkSpec:
             if getattr(self, key) is not None:
                 self._check_whole(key, getattr(self, key))
         for key in ACTIVATION_PLACES:
-            if getattr(self, key) not in ACTIVATIONS:
-                raise UserError(f"{key}: {getattr(self, key)!r} is unknown; allowed: {', '.join(ACTIVATIONS)}")
-        if self.shortcut not in SHORTCUTS:
-            raise UserError(f"shortcut: {self.shortcut!r} is unknown; allowed: {', '.join(SHORTCUTS)}")
+            one_of(key, getattr(self, key), ACTIVATIONS)
+        one_of("shortcut", self.shortcut, SHORTCUTS)
         for key in ("dropout", "drop_path"):
             value = getattr(self, key)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
@@ -110,7 +109,7 @@ class NetworkSpec:
         """Convolutions and the classifier, as the paper counts depth: 3·blocks + 3 (sec. 3)."""
         return 3 * self.blocks + 3
 
-    def with_channels(self, channels: Sequence[int]) -> NetworkSpec:
+    def with_channels(self, channels: Iterable[int]) -> NetworkSpec:
         """The same skeleton with other block output channels."""
         return dataclasses.replace(self, channels=tuple(int(c) for c in channels))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chansearch.errors import UserError, did_you_mean
+from chansearch.ranges import one_of
 
 PROXY_NAMES = {
     "params": "number of parameters",
@@ -31,6 +31,4 @@ def parse_proxies(key: str, text: str) -> tuple[str, ...]:
 
 def check_proxy(key: str, name: str, also: str = "") -> None:
     """Raises ``UserError`` naming ``key`` where there is no proxy of that name; ``also``: what else is allowed."""
-    if name not in PROXY_NAMES:
-        near = did_you_mean(name, PROXY_NAMES)
-        raise UserError(f"{key}: {name!r} is unknown{near}; allowed: {also}{', '.join(PROXY_NAMES)}")
+    one_of(key, name, PROXY_NAMES, also)

@@ -4,12 +4,17 @@ Users of the run directory and of the search's proposer, never of Ray or torch (
 strategy pays for every epoch of every seed it looks at, and sees validation accuracies alone.
 """
 
+from typing import TYPE_CHECKING
+
 from chansearch.replay.names import STRATEGY_NAMES
+
+if TYPE_CHECKING:
+    from chansearch.replay.table import Entry, Table
 
 __all__ = ["STRATEGY_NAMES", "Entry", "Table"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name in ("Entry", "Table"):
         from chansearch.replay import table
 

@@ -1,6 +1,6 @@
 """The strategies by name, a line each: what ``--help`` prints, without importing anything heavy."""
 
-from chansearch.errors import UserError
+from chansearch.ranges import one_of
 
 STRATEGY_NAMES = {
     "paper": "every candidate, all seeds, all epochs, in random order",
@@ -30,6 +30,5 @@ def parse_strategies(text: str) -> tuple[str, ...]:
     """``"paper,asha"`` or ``all`` → names, without repetitions; raises ``UserError`` for one that is unknown."""
     given = list(STRATEGY_NAMES) if text == "all" else [name.strip() for name in text.split(",")]
     for name in given:
-        if name not in STRATEGY_NAMES:
-            raise UserError(f"--strategy: {name!r} is unknown; allowed: all, {', '.join(STRATEGY_NAMES)}")
+        one_of("--strategy", name, STRATEGY_NAMES, "all, ")
     return tuple(dict.fromkeys(given))

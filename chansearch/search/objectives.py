@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chansearch.cost.budget import format_count
-from chansearch.errors import UserError, did_you_mean
+from chansearch.errors import UserError
+from chansearch.ranges import one_of
 from chansearch.search.candidate import Candidate, Record
 
 ACCURACY = "accuracy"
@@ -26,9 +27,7 @@ class Objectives:
         known = (ACCURACY, *COSTS)
         words = [_ALSO.get(word, word) for word in words]
         for word in words:
-            if word not in known:
-                near = did_you_mean(word, (*known, *_ALSO))
-                raise UserError(f"search.objectives: {word!r} is unknown{near}; allowed: {', '.join(known)}")
+            one_of("search.objectives", word, known)
         given = _listed(words)
         if ACCURACY not in words:
             raise UserError(f"search.objectives: {given} has no accuracy; allowed: {_listed([ACCURACY, *words])}")

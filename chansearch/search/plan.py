@@ -28,7 +28,7 @@ from chansearch.errors import UserError
 from chansearch.files import section
 from chansearch.nets.spec import NetworkSpec
 from chansearch.proxies.names import check_proxy
-from chansearch.ranges import at_least, folder_name, within
+from chansearch.ranges import at_least, folder_name, one_of, within
 from chansearch.search.estimate import AUTO
 from chansearch.search.latency import LatencyBound, LatencyLimit
 from chansearch.search.objectives import ACCURACY, Objectives
@@ -153,8 +153,7 @@ def make_budget(config: BudgetConfig) -> Budget:
 def make_limit(config: ConstraintConfig, *, always: bool = False) -> LatencyLimit | None:
     """The bound on the latency, and how it is measured; ``always``: also where there is no bound."""
     for key, value, allowed in (("engine", config.latency.engine, ENGINES), ("device", config.latency.device, DEVICES)):
-        if value not in allowed:
-            raise UserError(f"constraint.latency.{key}: {value!r} is unknown; allowed: {', '.join(allowed)}")
+        one_of(f"constraint.latency.{key}", value, allowed)
     at_least("constraint.latency.batch", config.latency.batch, 1)
     at_least("constraint.latency.threads", config.latency.threads, 1)
     setting = Setting(**dataclasses.asdict(config.latency))
@@ -191,8 +190,7 @@ def _check_settings(config: SearchConfig) -> None:
         ("scheduler.name", config.scheduler.name, SCHEDULERS),
         ("search.method", config.search.method, METHODS),
     ):
-        if value not in allowed:
-            raise UserError(f"{key}: {value!r} is unknown; allowed: {', '.join(allowed)}")
+        one_of(key, value, allowed)
     for key, value, least in (
         ("search.candidates", config.search.candidates, 1),
         ("search.seed", config.search.seed, 0),

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from chansearch.cost import Band, Budget, Counts, Verdict, count, price_spec, solve
+from chansearch.cost import Band, Budget, Counts, Solution, Verdict, count, price_spec, solve
 from chansearch.nets.spec import NetworkSpec
 from chansearch.search.objectives import ACCURACY_ALONE, Objectives
 from chansearch.space import Family, Member, Parameter, round_channels
@@ -89,7 +90,7 @@ class Problem:
         flat, steep = np.min(found, axis=0)
         return max(float(flat), self.divisor + 1.0), max(float(steep), self.divisor + 1.0)
 
-    def _solved(self, heights: np.ndarray, name: str, target: float, start: float):
+    def _solved(self, heights: np.ndarray, name: str, target: float, start: float) -> Solution:
         count = len(heights)
         return solve(
             self.skeleton,
@@ -127,7 +128,7 @@ class Problem:
 
         if self.method == "reject":
             return column("a"), column("b")
-        targets = {name: self._target(band, column(f"land_{name}")) for name, band in self._landed.items()}
+        targets: dict[str, Any] = {n: self._target(band, column(f"land_{n}")) for n, band in self._landed.items()}
         start = column("start") if len(targets) == 1 else None
         solution = solve(self.skeleton, heights, **targets, start=start, count_classifier=self.budget.count_classifier)
         return solution.a, solution.b

@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chansearch.errors import UserError
+from chansearch.errors import UserError, did_you_mean
 from chansearch.files import (
     csv_text,
     is_locked,
@@ -198,8 +198,10 @@ class RunDirectory:
             is_run = is_folder = False
         if not is_run:
             cut_off = "; delete it if a search was cut off as it began" if is_folder else ""
+            known = [other.path for place in (run.path.parent, "results") for other in RunDirectory.all_under(place)]
+            near = did_you_mean(str(path), map(str, known))
             raise UserError(
-                f"run: {str(path)!r} is no run directory; one holds config.yaml and candidates.csv{cut_off}"
+                f"run: {str(path)!r} is no run directory{near}; one holds config.yaml and candidates.csv{cut_off}"
             )
         refuse_links_out(run.path)
         return run

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from chansearch.errors import UserError
+from chansearch.ranges import one_of
 from chansearch.space.shape import Shape
 
 
@@ -36,7 +37,10 @@ class Parameter:
 class Family(Protocol):
     """Turns a sampler's numbers into a shape."""
 
-    depth: int
+    @property
+    def depth(self) -> int:
+        """Blocks."""
+        ...
 
     def parameters(self) -> tuple[Parameter, ...]:
         """What a sampler moves, in a fixed order."""
@@ -185,8 +189,7 @@ def make_family(
 
     ``flat`` is the probability, in [0, 1), that a piece of a piecewise or free shape does not rise at all.
     """
-    if family not in FAMILIES:
-        raise UserError(f"space.family: {family!r} is unknown; allowed: {', '.join(FAMILIES)}")
+    one_of("space.family", family, FAMILIES)
     if depth < 2:
         raise UserError(f"constraint.skeleton.blocks: {depth} is too few for a shape; allowed: 2 or more")
     for low_key, low, high_key, high, least in (

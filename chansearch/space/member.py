@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,6 @@ def parse_channels(text: str) -> tuple[int, ...]:
     return tuple(channels)
 
 
-def format_channels(channels) -> str:
+def format_channels(channels: Iterable[int]) -> str:
     """(34, 34, 45) → ``"34-34-45"``, the way the paper writes a configuration."""
     return "-".join(str(int(c)) for c in channels)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from timm.data import Mixup
 from timm.data.random_erasing import RandomErasing
-from timm.optim import create_optimizer_v2
+from timm.optim import create_optimizer_v2, list_optimizers
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from timm.utils import ModelEmaV3
 from torch import nn
 
-from chansearch.errors import UserError
+from chansearch.errors import UserError, did_you_mean
 from chansearch.transfer.config import OptimizationConfig, RecipeConfig
 
 
@@ -32,7 +32,10 @@ def make_optimizer(network: nn.Module, recipe: OptimizationConfig) -> torch.opti
         )
     except (ValueError, TypeError, ImportError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"recipe.optimizer: {recipe.optimizer!r} cannot be used: {reason}; allowed: timm's") from None
+        near = did_you_mean(recipe.optimizer, list_optimizers())
+        raise UserError(
+            f"recipe.optimizer: {recipe.optimizer!r} cannot be used: {reason}; allowed: timm's{near}"
+        ) from None
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, recipe: OptimizationConfig, steps_per_epoch: int) -> Scheduler:

@@ -224,7 +224,8 @@ class TestTheOutput:
     def test_of_a_format_there_is_not_lists_those_there_are(self, name, here, capfd):
         assert main(["export", "net.yaml", "--format", name]) == 2
         err = capfd.readouterr().err
-        assert err == f"chansearch: --format: {name!r} is unknown; allowed: yaml, onnx, torch, timm, python\n"
+        assert err.startswith(f"chansearch: --format: {name!r} is unknown")
+        assert err.endswith("; allowed: yaml, onnx, torch, timm, python\n")
 
     def test_is_listed_in_the_help(self, capfd):
         with pytest.raises(SystemExit):

@@ -1,0 +1,1 @@
+"""A first configuration of one's own: from a folder of images and a budget to the two files a search needs."""
