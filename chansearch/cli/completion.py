@@ -201,7 +201,7 @@ def _actions(parser: Parser, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple
 
 def _asked(path: tuple[str, ...], action: argparse.Action) -> tuple[str, list[str]] | None:
     """The function that completes an argument, and the words it is given; None for what is not to be completed."""
-    if action.metavar == "RUN":
+    if action.metavar in ("RUN", "A", "B"):
         return "_chansearch_places", []
     if action.metavar in ("NETWORK", "MODEL", "MODEL|KEY=VALUE"):
         from chansearch.nets.presets import PRESETS
