@@ -39,12 +39,8 @@ def importances(compared: Sequence[Record], ranking: Quantity) -> tuple[Importan
     top1 = np.array([ranking.of(record) for record in compared])
     rng = np.random.default_rng(0)
     found, *shuffled = _ped_anova(columns, [top1, *(rng.permutation(top1) for _ in range(SHUFFLES))])
-    rows = [
-        Importance(
-            quantity, found[quantity.column], float(np.quantile([one[quantity.column] for one in shuffled], CHANCE))
-        )
-        for quantity in columns
-    ]
+    chance = {column: float(np.quantile([one[column] for one in shuffled], CHANCE)) for column in found}
+    rows = [Importance(quantity, found[quantity.column], chance[quantity.column]) for quantity in columns]
     return tuple(sorted(rows, key=lambda row: -row.value))
 
 

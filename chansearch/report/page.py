@@ -21,7 +21,7 @@ from chansearch.report.page_parts import (
 )
 from chansearch.report.quantities import LINE_R2, TEST_TOP1, Quantity
 from chansearch.report.tenths import TenthRow
-from chansearch.search.candidate import Record, State
+from chansearch.search.candidate import State
 from chansearch.space import format_channels
 
 CAPTIONS = {

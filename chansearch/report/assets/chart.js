@@ -59,7 +59,7 @@ function themed(layout) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, sans-serif", size: 12, color: ink },
-    margin: { l: 64, r: 16, t: 16, b: 56 },
+    margin: { l: 64, r: dragMode ? 16 : 44, t: 16, b: 56 }, // the buttons of a touched chart are always there
     hoverlabel: { bgcolor: card, bordercolor: soft, font: { color: ink }, align: "left" },
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: ink, orientation: "v" },
@@ -81,6 +81,8 @@ function roomFor(values) {
 }
 
 const titled = (text, more = {}) => ({ title: { text: plain(text), font: { size: 12 }, standoff: 8 }, ...more });
+
+const NOTHING = "No candidate can be ranked yet.";
 
 /** Words where there is nothing to draw. */
 function say(target, words) {

@@ -23,8 +23,17 @@ function plain(text) {
 function format(key, value) {
   if (value === null || value === undefined) return MISSING;
   if (typeof value !== "number") return value;
-  const digits = DATA.digits[key];
-  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return numberFormat(DATA.digits[key]).format(value);
+}
+
+const numberFormats = new Map(); // digits → what writes them; making one takes as long as a hundred uses
+
+function numberFormat(digits) {
+  if (!numberFormats.has(digits)) {
+    const both = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    numberFormats.set(digits, new Intl.NumberFormat("en", both));
+  }
+  return numberFormats.get(digits);
 }
 
 /** Options of a select element: pairs of value and text. */

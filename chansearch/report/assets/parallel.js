@@ -30,6 +30,7 @@ function parallel() {
       ticktext: DIMENSIONS.map(({ name }) => inTwoLines(name)),
       side: "top",
       showline: false,
+      tickangle: 0,
       ticklabelstandoff: 16,
       fixedrange: true,
       range: [-0.15, DIMENSIONS.length - 0.85],
@@ -94,6 +95,10 @@ function keepRange(event) {
 
 function startParallel() {
   const target = element("parallel");
+  if (!candidates.some(({ top1 }) => top1 !== null)) {
+    say(target, NOTHING);
+    return;
+  }
   addChart(target, parallel, () => {
     target.on("plotly_hover", ({ points }) => focusOn(points[0].customdata));
     target.on("plotly_click", ({ points }) => toggleCompared(points[0].customdata));

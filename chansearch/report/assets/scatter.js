@@ -111,6 +111,10 @@ function pointText(candidate) {
 
 function startScatter() {
   const target = element("accuracy");
+  if (!candidates.some(({ top1 }) => top1 !== null)) {
+    say(target, NOTHING);
+    return;
+  }
   const select = element("axis");
   offer(select, DATA.costs.map((key) => [key, DATA.headings[key]]));
   select.addEventListener("change", () => {

@@ -13,7 +13,8 @@ function sortValue(candidate, key) {
 
 /** What is missing stays last either way. */
 function order(left, right) {
-  const [a, b] = [left, right].map((candidate) => sortValue(candidate, sorting.key));
+  const a = sortValue(left, sorting.key);
+  const b = sortValue(right, sorting.key);
   if (a === null || b === null) return (a === null) - (b === null);
   const ascending = typeof a === "number" ? a - b : a.localeCompare(b);
   return sorting.down ? -ascending : ascending;
