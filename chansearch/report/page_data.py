@@ -22,8 +22,8 @@ from chansearch.report.tenths import TenthRow
 from chansearch.search.candidate import Origin, Record
 from chansearch.space import format_channels
 
-# Digits kept beyond those that are shown: points of a chart that read alike need not lie on one spot.
-_FINER = 2
+# Digits kept beyond those that are shown: what is rounded twice may read otherwise than in the static tables.
+_FINER = 6
 _ORIGIN_SYMBOLS = {Origin.UNGUIDED: "circle", Origin.PRESCREENED: "cross", Origin.SAMPLER: "diamond"}
 _RUN_SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x")
 
@@ -108,7 +108,8 @@ def _compared(analysis: Analysis, record: Record | None) -> dict:
     """Accuracy and deviation on the seeds that all candidates have; None of one that is not ranked."""
     if record is None:
         return {"top1": None, "top1_std": None}
-    return {"top1": _number(analysis.ranking.of(record), 4), "top1_std": _number(record.val_top1_std, 4)}
+    digits = analysis.ranking.digits + _FINER
+    return {"top1": _number(analysis.ranking.of(record), digits), "top1_std": _number(record.val_top1_std, digits)}
 
 
 def _tenth(analysis: Analysis, row: TenthRow) -> dict:

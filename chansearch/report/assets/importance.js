@@ -26,6 +26,6 @@ function startImportance() {
   }
   caption.textContent =
     "PED-ANOVA, Optuna's own evaluator: how differently the best tenth is spread over each number than all candidates " +
-    "are. Only a bar beyond its mark, where 95 of 100 shuffles of the accuracies end, is more than chance.";
+    "are. Only a bar beyond its mark, before which 95 % of the shuffles of the accuracies end, is more than chance.";
   addChart(target, importance);
 }

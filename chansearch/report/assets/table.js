@@ -1,7 +1,6 @@
 // The table of candidates: sorted by the heading that was pressed, a page of rows at a time.
 
 const ROWS = 50;
-const CENTRED = new Set(["channels"]);
 const sorting = { key: "rank", down: false };
 let rows = []; // all candidates that are shown, in their order
 let firstRow = 0;
@@ -32,10 +31,12 @@ function cellText(candidate, key) {
   return key === DATA.ranking.key && candidate.rank === null && text !== MISSING ? `${text} (not ranked)` : text;
 }
 
+const alignment = (key) => (key === "channels" ? { class: "text" } : {});
+
 function tableRow(candidate) {
   const { number, tenth } = candidate;
   const row = make("tr", "", { class: tenth ?? "", "data-number": number, tabindex: -1 });
-  for (const key of DATA.columns) row.append(make("td", cellText(candidate, key), CENTRED.has(key) ? { class: "text" } : {}));
+  for (const key of DATA.columns) row.append(make("td", cellText(candidate, key), alignment(key)));
   const copy = make("button", "copy", { type: "button", class: "copy", tabindex: -1, "aria-label": `Copy the export command of #${number}` });
   row.cells[0].append(copy);
   markCompared(row);
@@ -112,6 +113,13 @@ function pressKey(event) {
   event.preventDefault();
 }
 
+/** From the search field straight to what it has found. */
+function leaveSearch(event) {
+  if (event.key !== "ArrowDown") return;
+  event.preventDefault();
+  goTo(0);
+}
+
 function pressRow(event) {
   const row = event.target.closest("tbody tr");
   if (!row) return;
@@ -126,7 +134,7 @@ function pointAt(event) {
 }
 
 function heading(key) {
-  const made = make("th", "", { scope: "col", "data-key": key });
+  const made = make("th", "", { scope: "col", "data-key": key, ...alignment(key) });
   const button = make("button", DATA.headings[key], { type: "button" });
   button.addEventListener("click", () => sortBy(key));
   made.append(button);
@@ -142,6 +150,7 @@ function startTable() {
   table.tBodies[0].addEventListener("mouseover", pointAt);
   table.tBodies[0].addEventListener("focusin", pointAt);
   element("table").append(table);
+  element("search").addEventListener("keydown", leaveSearch);
   element("previous").addEventListener("click", () => showPage(firstRow - ROWS));
   element("next").addEventListener("click", () => showPage(firstRow + ROWS));
   on("shown", fillTable);

@@ -22,11 +22,6 @@ function remember(theme) {
 
 const isDark = () => (document.documentElement.dataset.theme ?? (systemIsDark.matches ? "dark" : "light")) === "dark";
 
-function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  showTheme();
-}
-
 /** The button names what it leads to; the charts take the new colours. */
 function showTheme() {
   element("theme").textContent = isDark() ? "Light" : "Dark";
@@ -40,8 +35,9 @@ function startTheme() {
   button.hidden = false;
   button.addEventListener("click", () => {
     const theme = isDark() ? "light" : "dark";
+    document.documentElement.dataset.theme = theme;
     remember(theme);
-    setTheme(theme);
+    showTheme();
   });
   systemIsDark.addEventListener("change", showTheme);
   showTheme();
