@@ -16,7 +16,7 @@ from chansearch.report import canvas, listing
 from chansearch.report.analysis import Analysis
 from chansearch.report.importance import LEAST_CANDIDATES, importances
 from chansearch.report.listing import Column
-from chansearch.report.quantities import MACS
+from chansearch.report.quantities import MACS, VAL_TOP1
 from chansearch.report.shapes import SHAPE
 from chansearch.report.tenths import TenthRow
 from chansearch.search.candidate import Origin, Record
@@ -24,6 +24,7 @@ from chansearch.space import format_channels
 
 # Digits kept beyond those that are shown: what is rounded twice may read otherwise than in the static tables.
 _FINER = 6
+_TOP1_DIGITS = VAL_TOP1.digits + _FINER
 _ORIGIN_SYMBOLS = {Origin.UNGUIDED: "circle", Origin.PRESCREENED: "cross", Origin.SAMPLER: "diamond"}
 _RUN_SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x")
 
@@ -108,8 +109,10 @@ def _compared(analysis: Analysis, record: Record | None) -> dict:
     """Accuracy and deviation on the seeds that all candidates have; None of one that is not ranked."""
     if record is None:
         return {"top1": None, "top1_std": None}
-    digits = analysis.ranking.digits + _FINER
-    return {"top1": _number(analysis.ranking.of(record), digits), "top1_std": _number(record.val_top1_std, digits)}
+    return {
+        "top1": _number(analysis.ranking.of(record), _TOP1_DIGITS),
+        "top1_std": _number(record.val_top1_std, _TOP1_DIGITS),
+    }
 
 
 def _tenth(analysis: Analysis, row: TenthRow) -> dict:
@@ -118,8 +121,8 @@ def _tenth(analysis: Analysis, row: TenthRow) -> dict:
         "tenth": row.tenth,
         "name": canvas.TENTH_NAMES[row.tenth],
         "colour": canvas.TENTH_COLOURS[row.tenth],
-        "high": _number(analysis.ranking.of(row.best), 4),
-        "low": _number(analysis.ranking.of(row.worst), 4),
+        "high": _number(analysis.ranking.of(row.best), _TOP1_DIGITS),
+        "low": _number(analysis.ranking.of(row.worst), _TOP1_DIGITS),
         "mean": mean,
         "std": std,
     }
@@ -150,8 +153,8 @@ def _of_run(analysis: Analysis) -> dict:
     return {
         "numbers": [record.candidate.number for record in points],
         "channels": [format_channels(record.candidate.channels) for record in points],
-        "top1": _numbers(top1, 4),
-        "best": _numbers(itertools.accumulate(top1, max), 4),
+        "top1": _numbers(top1, _TOP1_DIGITS),
+        "best": _numbers(itertools.accumulate(top1, max), _TOP1_DIGITS),
         "costs": {axis.key: [_number(axis.of(record), axis.digits + _FINER) for record in points] for axis in axes},
         "mean": mean,
         "std": std,

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from chansearch.report import analyse, write_report
-from chansearch.report.page import run_page
+from chansearch.report import analyse
+from chansearch.report.page import combined_page, run_page
 from chansearch.search.candidate import State
 from tests.report.synthetic import config, linear_is_better, make_record, population, write_run
 
@@ -37,8 +37,12 @@ def run(tmp_path_factory):
     records.append(make_record(60, [30.0, 31.0, 32.0], state=State.STOPPED_AT_RUNG))
     records.append(make_record(61, [], state=State.FAILED, reason=HOSTILE))
     folder = tmp_path_factory.mktemp("browser") / HOSTILE.replace("/", "∕")
-    run = write_run(folder, records, config(name=HOSTILE, candidates=62), epochs=3)
-    write_report([run])
+    return written(write_run(folder, records, config(name=HOSTILE, candidates=62), epochs=3))
+
+
+def written(run):
+    """A run with its page, but for the pictures: drawing those takes longer than all that is tested here."""
+    run.page_file.write_text(run_page(analyse(run), {}), encoding="utf-8")
     return run
 
 
@@ -309,7 +313,9 @@ def test_without_scripts_the_tables_are_there(browser, run):
 
 def test_runs_over_each_other(browser, run, tmp_path):
     other = write_run(tmp_path / "other", population(12, blocks=9), config(blocks=9))
-    with opened(browser, write_report([other, run]).page) as page:
+    file = tmp_path / "report.html"
+    file.write_text(combined_page([analyse(other), analyse(run)], {}), encoding="utf-8")
+    with opened(browser, file) as page:
         for chart in ("#accuracy", "#best", "#tops"):
             drawn(page, chart)
             assert page.locator(f"{chart} .legendtext").count() == 2
@@ -322,8 +328,7 @@ def test_runs_over_each_other(browser, run, tmp_path):
 
 
 def test_a_run_that_has_hardly_begun(browser, tmp_path):
-    run = write_run(tmp_path / "run", [], config())
-    write_report([run])
+    run = written(write_run(tmp_path / "run", [], config()))
     with opened(browser, run.page_file) as page:
         assert count(page) == "0 of 0 candidates shown"
         assert page.locator("#accuracy").text_content() == "No candidate can be ranked yet."
@@ -332,8 +337,7 @@ def test_a_run_that_has_hardly_begun(browser, tmp_path):
 def test_two_thousand_candidates(browser, tmp_path):
     """A bound that a page which builds all rows, or draws at every key, would not keep; see docs/report.md."""
     records = population(2000, quality=linear_is_better, blocks=9)
-    run = write_run(tmp_path / "run", records, config("c2", blocks=9, candidates=2000))
-    run.page_file.write_text(run_page(analyse(run), {}), encoding="utf-8")
+    run = written(write_run(tmp_path / "run", records, config("c2", blocks=9, candidates=2000)))
     begun = time.perf_counter()
     with opened(browser, run.page_file) as page:
         page.locator("#table tbody tr").first.wait_for()
