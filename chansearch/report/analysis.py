@@ -20,7 +20,7 @@ from chansearch.report.published import FIGURE_4, TABLE_3, PublishedConstraint
 from chansearch.report.quantities import FEATURES, LATENCY, MACS, NUCLEAR_NORM, PARAMS, Quantity, ranking_quantity
 from chansearch.report.tenths import Tenth, TenthRow, tenths
 from chansearch.search.candidate import Draws, Origin, Record, State, ranked
-from chansearch.search.contenders import FIRST_SEED, contenders, on_first_seed
+from chansearch.search.contenders import FIRST_SEED, contenders, left, on_first_seed
 from chansearch.search.rundir import RunDirectory
 
 _LEAST_CORRELATED = 3
@@ -80,6 +80,18 @@ class Analysis:
         """Candidates that have ended but have no accuracy of a whole training, by number."""
         ranked = {record.candidate.number for record in self.ranked}
         return tuple(record for record in self.records if record.candidate.number not in ranked)
+
+    @property
+    def seeds_left(self) -> int:
+        """Further seeds of contenders that have not ended; none where every candidate gets all of them."""
+        count = facts.contenders(self.config)
+        return 0 if count is None else len(left(self.records, count, facts.seeds_asked(self.config)))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that the run asks for has ended, so that its ranks stay as they are."""
+        asked = facts.candidates_asked(self.config)
+        return asked is not None and len(self.records) >= asked and not self.seeds_left
 
     @property
     def costs(self) -> tuple[Quantity, ...]:

@@ -13,7 +13,6 @@ from chansearch.report.published import NUCLEAR_NORM_READING
 from chansearch.report.quantities import MACS
 from chansearch.report.tenths import Tenth, tenth_ranks
 from chansearch.search.candidate import Origin, Record, why_none_ranked
-from chansearch.search.contenders import left
 from chansearch.space import format_channels
 
 _LINE = 0.9  # R²; the best model of the paper's c1, flat for one block and then straight, has 0.94
@@ -31,7 +30,7 @@ def population(analysis: Analysis) -> list[str]:
     ]
     if asked is not None and ended < asked:
         sentences.append("The search is not complete: these numbers are of what has ended so far.")
-    elif seeds := _seeds_left(analysis):
+    elif seeds := analysis.seeds_left:
         sentences.append(f"The search is not complete: {seeds} further seeds of contenders have not ended.")
     draws = analysis.draws
     if draws.drawn:
@@ -99,11 +98,6 @@ def gaps(analysis: Analysis) -> list[str]:
     if analysis.left_out:
         sentences.append(f"{analysis.left_out} candidates with other seeds are left out of these two.")
     return sentences
-
-
-def _seeds_left(analysis: Analysis) -> int:
-    count = facts.contenders(analysis.config)
-    return 0 if count is None else len(left(analysis.records, count, facts.seeds_asked(analysis.config)))
 
 
 def _contenders(analysis: Analysis) -> list[str]:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from chansearch.report import cost_text, facts, findings
+from chansearch.report import cost_text, facts, findings, listing
 from chansearch.report.analysis import Analysis
+from chansearch.report.page_data import combined_data, run_data
 from chansearch.report.page_front import front_section
-from chansearch.report.page_parts import cell, document, escaped, figure, paragraphs, table, table_row
-from chansearch.report.quantities import (
-    IMAGES_PER_SECOND,
-    LINE_R2,
-    LOST_SECONDS,
-    MISSING,
-    SECONDS,
-    TEST_TOP1,
-    Quantity,
+from chansearch.report.page_parts import (
+    COMBINED_SCRIPTS,
+    RUN_SCRIPTS,
+    asset,
+    cell,
+    document,
+    escaped,
+    figure,
+    paragraphs,
+    table,
+    table_row,
 )
+from chansearch.report.quantities import LINE_R2, TEST_TOP1, Quantity
 from chansearch.report.tenths import TenthRow
-from chansearch.search.candidate import Record, State
+from chansearch.search.candidate import State
 from chansearch.space import format_channels
 
 CAPTIONS = {
@@ -46,26 +50,36 @@ _FIRST_SEED_CAPTIONS = {
     "curves": "Accuracy after each epoch, first seed. Grey: in no tenth, stopped at a rung, failed or in training.",
 }
 _WIDE = ("accuracy", "compare", "channels")
+# Figures of one run that the page draws itself, where they answer; the files are there all the same.
+_INTERACTIVE = ("accuracy", "channels", "curves")
+_WITHOUT_SCRIPTS = (
+    "Without JavaScript this page has no charts that answer, no filters and no comparison of candidates. Accuracy "
+    "against cost, channels and learning curves are in figures/ beside it, as PNG and SVG; all candidates follow."
+)
+_COMBINED_WITHOUT_SCRIPTS = "Without JavaScript this page lacks the charts in which the runs lie over each other."
 
 
 def run_page(analysis: Analysis, figures: Mapping[str, str]) -> str:
     """The page of one run; ``figures`` are SVG texts by name."""
+    captions = CAPTIONS | _FIRST_SEED_CAPTIONS if analysis.contenders else CAPTIONS
     body = [f"<h1>{escaped(analysis.name)}</h1>", paragraphs(findings.population(analysis)), *front_section(analysis)]
     if analysis.tenths:
         body += ["<h2>Tenths</h2>", _tenths_table(analysis), _best_and_worst(analysis)]
         body += [paragraphs(findings.of_tenths(analysis))]
     body += [f'<p class="note">{escaped(findings.images(analysis))}</p>']
+    body += ["<h2>Candidates</h2>", asset("explore.html"), _without_scripts(analysis)]
+    body += ["<h2>Figures</h2>", *_figures(figures, captions, leave_out=_INTERACTIVE)]
     body += _cost(analysis)
-    captions = CAPTIONS | _FIRST_SEED_CAPTIONS if analysis.contenders else CAPTIONS
-    body += ["<h2>Figures</h2>", *_figures(figures, captions)]
-    body += ["<h2>Candidates</h2>", _states(analysis), _candidates_table(analysis), _failures(analysis)]
+    body += ["<h2>How they ended</h2>", _states(analysis), _failures(analysis)]
     body += ["<h2>Configuration</h2>", _facts(analysis)]
-    return document(f"chansearch: {analysis.name}", "".join(body))
+    data = run_data(analysis) | {"captions": {name: captions[name] for name in _INTERACTIVE}}
+    return document(f"chansearch: {analysis.name}", "".join(body), data, RUN_SCRIPTS)
 
 
 def combined_page(analyses: Sequence[Analysis], figures: Mapping[str, str]) -> str:
-    """The page of several runs: their tenths under each other and what is drawn of all of them."""
+    """The page of several runs: what is drawn of all of them, and their tenths under each other."""
     body = [f"<h1>{len(analyses)} runs compared</h1>", paragraphs(findings.compared(analyses))]
+    body += [asset("overlay.html"), f'<noscript><p class="note">{escaped(_COMBINED_WITHOUT_SCRIPTS)}</p></noscript>']
     body += _figures(figures, CAPTIONS)
     for place, analysis in enumerate(analyses, start=1):
         body += [f"<h2>{place}: {escaped(analysis.name)}</h2>", paragraphs(findings.population(analysis))]
@@ -78,11 +92,13 @@ def combined_page(analyses: Sequence[Analysis], figures: Mapping[str, str]) -> s
             "<h3>Configuration</h3>",
             _facts(analysis),
         ]
-    return document("chansearch: " + " + ".join(analysis.name for analysis in analyses), "".join(body))
+    title = "chansearch: " + " + ".join(analysis.name for analysis in analyses)
+    return document(title, "".join(body), combined_data(analyses), COMBINED_SCRIPTS)
 
 
-def _figures(figures: Mapping[str, str], captions: Mapping[str, str]) -> list[str]:
-    return [figure(svg, captions[name], wide=name in _WIDE) for name, svg in figures.items()]
+def _figures(figures: Mapping[str, str], captions: Mapping[str, str], leave_out: Sequence[str] = ()) -> list[str]:
+    shown = {name: svg for name, svg in figures.items() if name not in leave_out}
+    return [figure(svg, captions[name], wide=name in _WIDE) for name, svg in shown.items()]
 
 
 def _tenths_table(analysis: Analysis) -> str:
@@ -145,46 +161,22 @@ def _states(analysis: Analysis) -> str:
     return table(["state", "candidates"], rows)
 
 
-def _candidates_table(analysis: Analysis) -> str:
-    ranking = analysis.ranking
-    headings = ["candidate", "rank", "tenth", "channels", ranking.heading, "± over seeds", "seeds", TEST_TOP1.heading]
-    headings += [quantity.heading for quantity in (*analysis.costs, LINE_R2, *analysis.features)] + [
-        "state",
-        "drawn by",
-        "epochs",
-    ]
-    headings += [quantity.heading for quantity in (SECONDS, IMAGES_PER_SECOND, LOST_SECONDS)]
-    ranks = {record.candidate.number: place for place, record in enumerate(analysis.ranked, start=1)}
-    order = [*analysis.ranked, *analysis.unranked]
-    rows = [_candidate_row(analysis, record, ranks.get(record.candidate.number)) for record in order]
-    return "<h3>All candidates that have ended; press a heading to sort</h3>" + table(headings, rows, sortable=True)
-
-
-def _candidate_row(analysis: Analysis, record: Record, rank: int | None) -> str:
-    number, outcome = record.candidate.number, record.outcome
-    tenth = analysis.tenth_of.get(number)
-    # A stopped candidate's accuracy is of fewer epochs: it is shown, and sorts behind all that may be compared.
-    top1 = analysis.ranking.of(record)
-    shown = MISSING if top1 is None else analysis.ranking.text(top1) + ("" if rank else " (not ranked)")
-    std = MISSING if top1 is None or len(outcome.val_top1) < 2 else f"{record.val_top1_std:.2f}"
-    cells = [
-        cell(f"#{number}", number),
-        cell(rank or MISSING, rank or ""),
-        cell(tenth or MISSING, tenth or ""),
-        cell(format_channels(record.candidate.channels), kind="text"),
-        cell(shown, top1 if rank else ""),
-        cell(std, "" if std == MISSING else std),
-        cell(len(outcome.val_top1)),
-    ]
-    cells += _quantity_cells(record, (TEST_TOP1, *analysis.costs, LINE_R2, *analysis.features))
-    cells += [cell(outcome.state), cell(record.candidate.origin), cell(outcome.epochs)]
-    cells += _quantity_cells(record, (SECONDS, IMAGES_PER_SECOND, LOST_SECONDS))
-    return table_row(cells, tenth.value if tenth else "")
-
-
-def _quantity_cells(record: Record, quantities: Sequence[Quantity]) -> list[str]:
-    values = {quantity: quantity.of(record) for quantity in quantities}
-    return [cell(quantity.text(value), "" if value is None else value) for quantity, value in values.items()]
+def _without_scripts(analysis: Analysis) -> str:
+    """What a browser that runs no scripts shows of the candidates; others do not even build it."""
+    columns = listing.columns(analysis)
+    ranked = {record.candidate.number for record in analysis.ranked}
+    rows = []
+    for record in (*analysis.ranked, *analysis.unranked):
+        texts = {column.key: column.text(column.of(record)) for column in columns}
+        number = record.candidate.number
+        texts["number"] = f"#{number}"
+        # A stopped candidate's accuracy is of fewer epochs than those it stands beside.
+        if number not in ranked and analysis.ranking.of(record) is not None:
+            texts[analysis.ranking.column] += " (not ranked)"
+        cells = [cell(text, "text" if key == "channels" else "") for key, text in texts.items()]
+        rows.append(table_row(cells, analysis.tenth_of.get(number, "")))
+    listed = table([column.heading for column in columns], rows)
+    return f'<noscript><p class="note">{escaped(_WITHOUT_SCRIPTS)}</p>{listed}</noscript>'
 
 
 def _failures(analysis: Analysis) -> str:
@@ -195,10 +187,10 @@ def _failures(analysis: Analysis) -> str:
         table_row(
             [
                 cell(f"#{record.candidate.number}"),
-                cell(format_channels(record.candidate.channels), kind="text"),
+                cell(format_channels(record.candidate.channels), "text"),
                 cell(record.outcome.epochs),
                 cell(record.outcome.retries),
-                cell(record.outcome.reason or facts.UNKNOWN, kind="reason"),
+                cell(record.outcome.reason or facts.UNKNOWN, "reason"),
             ]
         )
         for record in failed

@@ -117,7 +117,7 @@ def test_the_best_is_a_contender_with_its_deviation(run, text):
 
 def test_the_table_of_candidates_has_their_seeds(run):
     page = run.page_file.read_text(encoding="utf-8")
-    table = page[page.index("All candidates that have ended") :]
+    table = page[page.index("<noscript>") : page.index("</noscript>")]
     cells = [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in table.split("<tr")[2:]]
     seeds = {row[0]: row[6] for row in cells if row and row[0].startswith("#")}
     assert len(seeds) == CANDIDATES + 1
