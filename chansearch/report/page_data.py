@@ -46,6 +46,7 @@ def run_data(analysis: Analysis) -> dict:
             {"number": curve.candidate, "epochs": curve.epochs, "top1": _numbers(curve.top1, 4)}
             for curve in analysis.curves
         ],
+        "front": _front(analysis),
         "importance": _importance(analysis),
         "rest_colour": canvas.REST,
         "compare_colours": canvas.RUN_COLOURS[:5],
@@ -125,6 +126,16 @@ def _tenth(analysis: Analysis, row: TenthRow) -> dict:
         "low": _number(analysis.ranking.of(row.worst), _TOP1_DIGITS),
         "mean": mean,
         "std": std,
+    }
+
+
+def _front(analysis: Analysis) -> dict | None:
+    """Its members, the cheapest first, and the costs that are objectives; None for accuracy alone."""
+    if analysis.front is None:
+        return None
+    return {
+        "numbers": [member.record.candidate.number for member in analysis.front.members],
+        "costs": [cost.column for cost in analysis.front.costs],
     }
 
 

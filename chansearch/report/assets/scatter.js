@@ -15,7 +15,7 @@ function scatter() {
     contenderTrace(kept.filter(({ contender }) => contender)),
     ...GROUPS.map(({ name, colour: hex }) => legendEntry(name, hex, "circle")),
     ...originLegend(points),
-    // A line through the points, such as a front, would be one more trace here.
+    frontTrace(points),
   ];
   const layout = {
     xaxis: titled(DATA.headings[axisKey], { range: roomFor(points.map((candidate) => candidate[axisKey])) }),
@@ -72,6 +72,21 @@ function contenderTrace(points) {
     mode: "markers",
     marker: { color: colour("ink"), size: 12, symbol: "star" },
     error_y: { array: points.map(({ std }) => std), thickness: 1, width: 3 },
+  };
+}
+
+/** Rings around the Pareto front where the axis is one of its costs; steps, which show what is beaten, with one alone. */
+function frontTrace(points) {
+  const { numbers, costs } = DATA.front ?? { numbers: [], costs: [] };
+  const members = costs.includes(axisKey) ? points.filter(({ number }) => numbers.includes(number)) : [];
+  members.sort((one, other) => numbers.indexOf(one.number) - numbers.indexOf(other.number));
+  return {
+    ...coordinates(members),
+    hoverinfo: "skip",
+    name: "on the front",
+    mode: costs.length === 1 ? "lines+markers" : "markers",
+    line: { shape: "hv", color: colour("ink"), width: 1.2 },
+    marker: { symbol: "circle-open", color: colour("ink"), size: 13, line: { width: 1.4 } },
   };
 }
 
