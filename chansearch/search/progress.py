@@ -35,7 +35,7 @@ class Progress:
     epochs: int
     accuracy: str  # the name of what ranks: val top-1, or test top-1 with data.rank_on=test
     most_further: int = 0
-    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True, force_jupyter=False))
 
     def __post_init__(self) -> None:
         self._running: dict[tuple[int, int], _Running] = {}  # by candidate and first seed
