@@ -38,9 +38,8 @@ class Budget:
         ``skeleton``: that of a shipped constraint, by name, or what differs from c1's, in the words of
         ``constraint.skeleton``: ``{"blocks": 9, "stride_blocks": [4, 8]}``. Raises ``UserError``.
         """
-        given = {"params": params, "macs": macs, "flops": flops}
-        bands = {name: None if value is None else _band(value, tolerance) for name, value in given.items()}
-        self._take(ConstraintConfig(skeleton=_skeleton(skeleton), budget=BudgetConfig(**bands)))
+        bands = BudgetConfig(_band(params, tolerance), _band(macs, tolerance), _band(flops, tolerance))
+        self._take(ConstraintConfig(skeleton=_skeleton(skeleton), budget=bands))
 
     @classmethod
     def of(cls, constraint: str | ConstraintConfig) -> Budget:
@@ -88,7 +87,9 @@ def read_channels(given: str | Sequence[int], blocks: int) -> tuple[int, ...]:
     return channels
 
 
-def _band(given: str | float, tolerance: float) -> BandConfig:
+def _band(given: str | float | None, tolerance: float) -> BandConfig | None:
+    if given is None:
+        return None
     text = str(given).strip()
     if bound := re.fullmatch(r"(?:<=|≤)\s*(.+)", text):
         return BandConfig(at_most=bound[1])

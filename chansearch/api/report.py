@@ -48,7 +48,7 @@ class Report:
 
     @property
     def sentences(self) -> list[str]:
-        """What the numbers say: how many candidates there are, how far the tenths lie apart and what of that is noise."""
+        """What the numbers say: how many candidates there are, how far the tenths lie apart, what of that is noise."""
         from chansearch.report import findings
 
         analysis = self.analysis
@@ -172,21 +172,27 @@ class Choice:
         ending = Path(path).suffix
         if format is None and ending not in _FORMATS:
             raise UserError(f"format: none given, and {str(path)!r} ends in none of {', '.join(_FORMATS)}")
-        texts = {"params": params, "macs": macs, "weights": weights, "output": path}
         export(
             ExportOptions(
                 run_directory=str(self.report.path),
                 top=self.rank,
                 format=format or _FORMATS[ending],
+                output=str(path),
                 form=form,
+                params=_text(params),
+                macs=_text(macs),
                 at_most=at_most,
                 input_size=input_size,
                 classes=classes,
                 divisor=divisor,
-                **{name: None if given is None else str(given) for name, given in texts.items()},
+                weights=_text(weights),
             )
         )
         return Path(path)
 
     def __repr__(self) -> str:
         return f"<Choice: rank {self.rank}, {format_channels(self.channels)}, {self.val_top1:.2f} %>"
+
+
+def _text(given: object) -> str | None:
+    return None if given is None else str(given)

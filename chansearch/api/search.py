@@ -84,7 +84,8 @@ class Search:
         """Search to the end, and print what the command prints unless ``quiet``. Each call makes a run directory.
 
         Ray is started and stopped, or the cluster of ``cluster__address`` is joined and left. Ctrl-C, or a notebook's
-        stop button, raises ``KeyboardInterrupt``, which says how to go on. Raises ``UserError`` outside the main thread.
+        stop button, raises ``KeyboardInterrupt``, which says how to go on. Raises ``UserError`` before any worker
+        starts, and outside the main thread.
         """
         from chansearch.search.session import start
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -37,15 +38,10 @@ class Space:
         of a piecewise or free f does not rise. Channels are multiples of ``divisor``. Raises ``UserError``."""
         within("blocks", blocks, 2, MOST_BLOCKS)
         at_least("divisor", divisor, 1)
-        shapes = {
-            "min_segments": min_segments,
-            "max_segments": max_segments,
-            "min_stages": min_stages,
-            "max_stages": max_stages,
-            "flat": flat,
-        }
-        self._family = make_family(family, blocks, **shapes)
-        self._config = SpaceConfig(family, divisor=divisor, **shapes)
+        self._config = SpaceConfig(family, min_segments, max_segments, min_stages, max_stages, flat, divisor)
+        shapes = dataclasses.asdict(self._config)
+        del shapes["divisor"]
+        self._family = make_family(depth=blocks, **shapes)
         self.blocks = blocks
 
     @property

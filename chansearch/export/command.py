@@ -209,14 +209,10 @@ def _full(options: ExportOptions, member: Member):
         start = unrounded_start(full_network(member.shape, skeleton, **own, start=start).member)
     found = full_network(member.shape, skeleton, **wanted, start=start, at_most=options.at_most)
     if found.miss > (0 if options.at_most else _TOLERANCE):
-        budget = ", ".join(
-            f"--{name} {getattr(options, name)}" for name in ("params", "macs") if getattr(options, name)
-        )
         nearest = f"params {found.costs['params']:,} and MACs {found.costs['macs']:,}"
         if asked or options.at_most:
-            raise UserError(
-                f"export: {budget or 'the default budget'} cannot be met by this shape; the nearest has {nearest}"
-            )
+            budget = ", ".join(f"--{name} {getattr(options, name)}" for name in asked) or "what ReXNet ×1.0 costs"
+            raise UserError(f"export: {budget} cannot be met by this shape; the nearest has {nearest}")
         print(f"chansearch: note: this shape cannot cost what ReXNet ×1.0 does; exported: {nearest}", file=sys.stderr)
     return found
 
