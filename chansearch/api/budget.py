@@ -53,6 +53,7 @@ class Budget:
 
         self._constraint = constraint
         self.bands = make_budget(constraint.budget)
+        constraint.budget.macs, constraint.budget.flops = constraint.budget.macs or constraint.budget.flops, None
         self.skeleton: NetworkSpec = make_skeleton(constraint.skeleton, _CLASSES)
 
     @property

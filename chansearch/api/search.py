@@ -43,7 +43,7 @@ class Search:
         """
         from chansearch.search.session import check
 
-        given = [] if budget is None else _flat("constraint", dataclasses.asdict(budget.constraint))
+        given = [] if budget is None else _constraint(budget)
         if isinstance(space, Space):
             given += _flat("space", dataclasses.asdict(space.config))
         elif space is not None:
@@ -116,6 +116,12 @@ class Search:
 
 def _key(name: str) -> str:
     return f"search.{name}" if name in _OF_SEARCH else name.replace("__", ".")
+
+
+def _constraint(budget: Budget) -> list[str]:
+    held = dataclasses.asdict(budget.constraint)
+    del held["budget"]["flops"]  # another word for macs: as null it would take them away
+    return _flat("constraint", held)
 
 
 def _flat(key: str, value: Any) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,11 @@ class _Running:
     mean: float | None = None
 
 
+def _console() -> Console:
+    """A live table needs a terminal; Rich would take a pipe for one where FORCE_COLOR is set, as it is in notebooks."""
+    return Console(highlight=False, soft_wrap=True, force_jupyter=False, force_terminal=sys.stdout.isatty())
+
+
 @dataclass
 class Progress:
     """Counts what has happened and shows it. ``total`` candidates are asked for, ``epochs`` each, and after them as
@@ -35,7 +41,7 @@ class Progress:
     epochs: int
     accuracy: str  # the name of what ranks: val top-1, or test top-1 with data.rank_on=test
     most_further: int = 0
-    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True, force_jupyter=False))
+    console: Console = field(default_factory=_console)
 
     def __post_init__(self) -> None:
         self._running: dict[tuple[int, int], _Running] = {}  # by candidate and first seed
