@@ -17,7 +17,7 @@ from chansearch.space import format_channels, parse_channels
 if TYPE_CHECKING:
     from chansearch.nets import NetworkSpec
 
-_CLASSES = 10  # nothing priced here depends on it: a search's constraint does not count the classifier
+_CLASSES = 10  # of a network that is for no data yet; shipped constraints do not count the classifier
 
 
 class Budget:
@@ -39,22 +39,23 @@ class Budget:
         ``constraint.skeleton``: ``{"blocks": 9, "stride_blocks": [4, 8]}``. Raises ``UserError``.
         """
         bands = BudgetConfig(_band(params, tolerance), _band(macs, tolerance), _band(flops, tolerance))
-        self._take(ConstraintConfig(skeleton=_skeleton(skeleton), budget=bands))
+        self._take(ConstraintConfig(skeleton=_skeleton(skeleton), budget=bands), _CLASSES)
 
     @classmethod
-    def of(cls, constraint: str | ConstraintConfig) -> Budget:
-        """Bands and skeleton of a constraint, by the name of a shipped one: ``Budget.of("c2")``."""
+    def of(cls, constraint: str | ConstraintConfig, classes: int = _CLASSES) -> Budget:
+        """Bands and skeleton of a constraint, by the name of a shipped one: ``Budget.of("c2")``. ``classes`` of the
+        images have a price where the constraint counts the classifier."""
         budget = cls.__new__(cls)
-        budget._take(_composed(constraint) if isinstance(constraint, str) else copy.deepcopy(constraint))
+        budget._take(_composed(constraint) if isinstance(constraint, str) else copy.deepcopy(constraint), classes)
         return budget
 
-    def _take(self, constraint: ConstraintConfig) -> None:
+    def _take(self, constraint: ConstraintConfig, classes: int) -> None:
         from chansearch.search.plan import make_budget, make_skeleton
 
         self._constraint = constraint
         self.bands = make_budget(constraint.budget)
         constraint.budget.macs, constraint.budget.flops = constraint.budget.macs or constraint.budget.flops, None
-        self.skeleton: NetworkSpec = make_skeleton(constraint.skeleton, _CLASSES)
+        self.skeleton: NetworkSpec = make_skeleton(constraint.skeleton, classes)
 
     @property
     def constraint(self) -> ConstraintConfig:

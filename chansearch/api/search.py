@@ -63,7 +63,7 @@ class Search:
     @property
     def budget(self) -> Budget:
         """What its candidates may cost."""
-        return Budget.of(self.config.constraint)
+        return Budget.of(self.config.constraint, self._plan.skeleton.classes)
 
     def candidates(self, n: int = 10) -> list[Candidate]:
         """The first ``n`` unguided candidates, with what they cost, without training any; a bound on the latency and a

@@ -66,6 +66,15 @@ def test_objects_mean_what_they_mean_alone(budget):
     assert search.candidates(4) == space.sample(4, budget)
 
 
+def test_its_budget_prices_as_it_does():
+    search = Search(
+        "constraint=c1", "data=cifar100", constraint__budget__count_classifier=True, constraint__budget__params=None
+    )
+    for candidate in search.candidates(3):
+        costs = search.budget.price(candidate.channels)
+        assert (costs["params"], costs["macs"]) == (candidate.params, candidate.macs)
+
+
 def test_runs_to_a_report(quick, capsys):
     report = Search(*TINY, candidates=2, **quick).run()
     assert isinstance(report, Report)
