@@ -3,6 +3,7 @@
 Importing the package stays light: torch, Ray, Optuna and Hydra are loaded by the rooms that need them.
 """
 
+import pkgutil
 from typing import TYPE_CHECKING
 
 from chansearch import timm_hook
@@ -11,10 +12,15 @@ from chansearch._version import __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from chansearch.api import Budget, Report, Search, Space
     from chansearch.nets import build
     from chansearch.replay import Table
 
-__all__ = ["__version__", "build", "open_run"]
+__all__ = ["Budget", "Report", "Search", "Space", "__version__", "build", "open_run"]
+
+# Names of this module that are loaded when they are asked for, and where they are.
+_LATER = {name: f"chansearch.api:{name}" for name in ("Budget", "Report", "Search", "Space")}
+_LATER["build"] = "chansearch.nets:build"
 
 
 def open_run(path: "Path | str") -> "Table":
@@ -29,11 +35,13 @@ def open_run(path: "Path | str") -> "Table":
 
 
 def __getattr__(name: str) -> object:
-    if name == "build":
-        from chansearch.nets import build
-
-        return build
+    if name in _LATER:
+        return pkgutil.resolve_name(_LATER[name])
     raise AttributeError(f"module 'chansearch' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
 
 
 timm_hook.install()

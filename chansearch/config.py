@@ -389,6 +389,20 @@ def _quote(override: str) -> str:
     return override if value.isascii() or re.search(r"[\"'\[\]{}(),]", value) else f"{key}='{value}'"
 
 
+def as_setting(key: str, value: object) -> str:
+    """``key=value`` as ``compose`` reads it, of a value in Python's types."""
+    return f"{key}={_in_grammar(value)}"
+
+
+def _in_grammar(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_in_grammar, value))}]"
+    text = str(value)
+    return text if re.fullmatch(r"[A-Za-z0-9_./:%+-]+", text) else _double_quoted(text)
+
+
 def _double_quoted(text: str) -> str:
     """In Hydra's grammar: a quote within is escaped, and so are the backslashes before one."""
     return '"' + re.sub(r'(\\*)("|$)', lambda found: found[1] * 2 + ('\\"' if found[2] else ""), text) + '"'

@@ -17,7 +17,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 os.environ.setdefault("RAY_worker_niceness", "0")
 
 # Those that search and train under Ray and stop, or are stopped, at a time of their own.
-_WITH_RAY = ("studies/test_trained.py", "search/", "transfer/test_launch.py")
+_WITH_RAY = ("studies/test_trained.py", "search/", "transfer/test_launch.py", "api/test_search.py")
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist's

@@ -61,6 +61,9 @@ def _add_export_options(export: argparse.ArgumentParser) -> None:
     )
     export.add_argument("--params", metavar="4.8M", help="budget of the full network (default: ReXNet ×1.0's)")
     export.add_argument("--macs", "--flops", dest="macs", metavar="400M", help="budget in MACs (the paper's FLOPs)")
+    export.add_argument(
+        "--at-most", action="store_true", help="the budget is an upper bound: the widest network within all of it"
+    )
     export.add_argument("--input-size", type=int, metavar="PIXELS", help="default: 224")
     export.add_argument("--classes", type=int, metavar="N", help="default: 1000")
     export.add_argument("--divisor", type=int, metavar="N", help="channels are multiples of it (default: 1)")

@@ -35,6 +35,7 @@ _OF_CANDIDATES = {
     "form": "--as",
     "params": "--params",
     "macs": "--macs",
+    "at_most": "--at-most",
     "divisor": "--divisor",
 }
 
@@ -54,6 +55,7 @@ class ExportOptions:
     form: str = "rexnet"
     params: str | None = None
     macs: str | None = None
+    at_most: bool = False
     input_size: int | None = None
     classes: int | None = None
     divisor: int | None = None
@@ -217,28 +219,22 @@ def _full(options: ExportOptions, member: Member):
         print(
             "chansearch: note: channels that are all the same have no shape; a straight line is taken", file=sys.stderr
         )
-    own = price_spec(whole)
-    asked = options.params is not None or options.macs is not None
-    found = full_network(
-        member.shape,
-        skeleton,
-        params=_target("--params", options.params, None if asked else own["params"]),
-        macs=_target("--macs", options.macs, None if asked else own["macs"]),
-        start=unrounded_start(member),
-    )
-    if found.miss > _TOLERANCE:
-        budget = ", ".join(
-            f"--{name} {getattr(options, name)}" for name in ("params", "macs") if getattr(options, name)
-        )
+    costs = price_spec(whole)
+    own = {name: costs[name] for name in ("params", "macs")}
+    asked = {name: parse_count(f"--{name}", text) for name in own if (text := getattr(options, name)) is not None}
+    wanted = dict.fromkeys(own) | (asked or own)
+    start = unrounded_start(member)
+    if options.at_most:
+        # Like ReXNet ×0.9 or ×1.3: as wide as the bounds allow, in the proportions that cost what ×1.0 does.
+        start = unrounded_start(full_network(member.shape, skeleton, **own, start=start).member)
+    found = full_network(member.shape, skeleton, **wanted, start=start, at_most=options.at_most)
+    if found.miss > (0 if options.at_most else _TOLERANCE):
         nearest = f"params {found.costs['params']:,} and MACs {found.costs['macs']:,}"
-        if asked:
+        if asked or options.at_most:
+            budget = ", ".join(f"--{name} {getattr(options, name)}" for name in asked) or "what ReXNet ×1.0 costs"
             raise UserError(f"export: {budget} cannot be met by this shape; the nearest has {nearest}")
         print(f"chansearch: note: this shape cannot cost what ReXNet ×1.0 does; exported: {nearest}", file=sys.stderr)
     return found
-
-
-def _target(option: str, given: str | None, default: float | None) -> float | None:
-    return default if given is None else parse_count(option, given)
 
 
 def _small(options: ExportOptions, searched: Searched) -> NetworkSpec:
@@ -248,8 +244,10 @@ def _small(options: ExportOptions, searched: Searched) -> NetworkSpec:
 
     if searched.run is None:
         raise UserError("--as searched: needs a run, whose skeleton it takes; --channels has none")
-    if options.params is not None or options.macs is not None:
-        raise UserError("--as searched: takes no --params or --macs; the searched network costs what it costs")
+    if options.params is not None or options.macs is not None or options.at_most:
+        raise UserError(
+            "--as searched: takes no --params, --macs or --at-most; the searched network costs what it costs"
+        )
     held = searched.run.config()
     config = from_plain(held, str(searched.run.config_file))
     classes = section(held, "provenance").get("classes") or 10

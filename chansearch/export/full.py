@@ -46,21 +46,25 @@ def full_network(
     params: float | None,
     macs: float | None,
     start: float,
+    at_most: bool = False,
 ) -> FullNetwork:
     """The skeleton with channels of the searched ``shape`` whose costs, classifier included, come nearest the targets.
 
     With one target None the other is met and ``start`` = b/(a+b) is kept. Where a shape cannot meet both, the nearest
-    network is given; its ``miss`` tells. Raises ``ValueError`` with no target at all.
+    network is given; its ``miss`` tells. ``at_most``: the targets are upper bounds, ``start`` is kept, and the network
+    is the nearest to filling one of them that is within both. Raises ``ValueError`` with no target at all.
     """
     targets = {name: value for name, value in (("params", params), ("macs", macs)) if value is not None}
     if not targets:
         raise ValueError("full_network needs params or macs")
     curve = shape.resampled(skeleton.blocks)
     heights = curve.at_blocks()
-    a, b = _solved(skeleton, heights, targets, start)
+    alone = [{name: target} for name, target in targets.items()]
+    # Costs grow with the width: the narrowest network that fills one of the bounds fills no other.
+    a, b = min((_solved(skeleton, heights, wanted, start) for wanted in (alone if at_most else [targets])), key=sum)
     pairs = _neighbours(a, b, skeleton.divisor / _GRID_STEPS)  # (n, 2)
     channels = round_channels(pairs[:, :1] * heights + pairs[:, 1:], skeleton.divisor)
-    misses = _misses(skeleton, channels, targets)
+    misses = _misses(skeleton, channels, targets, at_most)
     distance = np.hypot(pairs[:, 0] - a, pairs[:, 1] - b)
     best = np.lexsort((distance, misses))[0]
     spec = skeleton.with_channels(channels[best])
@@ -87,7 +91,7 @@ def _solved(skeleton: NetworkSpec, heights: np.ndarray, targets: dict[str, float
     ]
     a, b = (np.concatenate([getattr(found, name) for found in tried]) for name in ("a", "b"))
     channels = round_channels(a[:, None] * heights + b[:, None], skeleton.divisor)
-    best = _misses(skeleton, channels, targets).argmin()
+    best = _misses(skeleton, channels, targets, at_most=False).argmin()
     return float(a[best]), float(b[best])
 
 
@@ -99,8 +103,8 @@ def _neighbours(a: float, b: float, step: float) -> np.ndarray:
     return pairs[(pairs[:, 0] >= 0) & (pairs[:, 1] > 0)]
 
 
-def _misses(skeleton: NetworkSpec, channels: np.ndarray, targets: dict[str, float]) -> np.ndarray:
-    """Largest relative distance to a target, (n,)."""
+def _misses(skeleton: NetworkSpec, channels: np.ndarray, targets: dict[str, float], at_most: bool) -> np.ndarray:
+    """Largest relative distance to a target, or to what is at most as much, (n,)."""
     costs = price(skeleton, channels, count_classifier=True)
-    relative = [np.abs(getattr(costs, name) / target - 1) for name, target in targets.items()]
-    return np.max(relative, axis=0)
+    relative = [getattr(costs, name) / target - 1 for name, target in targets.items()]
+    return np.max(np.maximum(relative, 0) if at_most else np.abs(relative), axis=0)

@@ -5,6 +5,6 @@ Knows nothing of Ray, torch, Optuna or Hydra; matplotlib is loaded when a figure
 
 from chansearch.report.analysis import Analysis, analyse
 from chansearch.report.tenths import Tenth, TenthRow, tenth_ranks, tenths
-from chansearch.report.write import Report, write_report
+from chansearch.report.write import Written, write_report
 
-__all__ = ["Analysis", "Report", "Tenth", "TenthRow", "analyse", "rank", "tenth_ranks", "tenths", "write_report"]
+__all__ = ["Analysis", "Tenth", "TenthRow", "Written", "analyse", "tenth_ranks", "tenths", "write_report"]

@@ -47,7 +47,7 @@ _LONGEST_NAME = 100  # characters of a combined folder's name; file systems stop
 
 
 @dataclass(frozen=True)
-class Report:
+class Written:
     """What was written. ``page`` is the one to open, ``text`` the summary for the terminal."""
 
     analyses: tuple[Analysis, ...]
@@ -56,7 +56,7 @@ class Report:
     text: str
 
 
-def write_report(runs: Sequence[RunDirectory]) -> Report:
+def write_report(runs: Sequence[RunDirectory]) -> Written:
     """Write tables, figures and page of each run and, of several, a page that compares them.
 
     A run that is still going on is reported as far as it has come. Raises ``UserError`` for no run, for one that
@@ -80,7 +80,7 @@ def write_report(runs: Sequence[RunDirectory]) -> Report:
     parts = [terminal.summary(analysis) for analysis in analyses]
     parts += [terminal.comparison(analyses)] if len(runs) > 1 else []
     parts += [terminal.files_text(files)]
-    return Report(analyses=tuple(analyses), page=files[-1], files=tuple(files), text="\n\n".join(parts))
+    return Written(analyses=tuple(analyses), page=files[-1], files=tuple(files), text="\n\n".join(parts))
 
 
 def combined_folder(runs: Sequence[RunDirectory]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,11 @@ class _Running:
     mean: float | None = None
 
 
+def _console() -> Console:
+    """A live table needs a terminal; Rich would take a pipe for one where FORCE_COLOR is set, as it is in notebooks."""
+    return Console(highlight=False, soft_wrap=True, force_jupyter=False, force_terminal=sys.stdout.isatty())
+
+
 @dataclass
 class Progress:
     """Counts what has happened and shows it. ``total`` candidates are asked for, ``epochs`` each, and after them as
@@ -38,7 +44,7 @@ class Progress:
     accuracy: str  # the name of what ranks: val top-1, or test top-1 with data.rank_on=test
     most_further: int = 0
     objectives: Objectives = ACCURACY_ALONE
-    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    console: Console = field(default_factory=_console)
     title: str = ""  # a line above the table
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from chansearch.search.latency import LatencyBound
 from chansearch.search.mind import Mind
 from chansearch.search.prescreen import Prescreen
 from chansearch.search.problem import Priced, Problem
-from chansearch.space import format_channels
+from chansearch.space import Family, format_channels
 
 # Draws looked at together: solving for a budget costs about the same for one shape and for sixty-four.
 _BATCH = 64
@@ -76,8 +76,9 @@ class _Draws:
         return self._counts["drawn"] >= _EXHAUSTED_AFTER or self._counts["over_latency"] >= _TOO_SLOW_AFTER
 
 
-def unguided_values(problem: Problem, sampler: str, seed: int) -> Iterator[list[dict[str, float]]]:
-    """Batches of draws for ever. Draw number k depends on the parameters, ``seed`` and k alone.
+def unguided_values(problem: Problem | Family, sampler: str, seed: int) -> Iterator[list[dict[str, float]]]:
+    """Batches of draws for ever, of shapes alone where a family is given. Draw number k depends on the parameters,
+    ``seed`` and k alone, and uniform draw k of a problem has the shape of its family's draw k.
 
     ``qmc``: a scrambled Sobol' sequence; anything else: uniform numbers from a generator of their own for each k.
     """

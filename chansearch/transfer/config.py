@@ -27,7 +27,8 @@ class ImagesConfig:
     classes: int | None = None  # how many class folders there must be; null: any number
     images_per_class: int | None = None  # of the training part, a subset fixed by data.subset_seed; null: all
     val_images_per_class: int | None = None  # of the validation part; null: all
-    subset_seed: int = 0  # which images a subset takes
+    val_fraction: float | None = None  # of each class to measure on, where root has class folders and no parts
+    subset_seed: int = 0  # of that share, and of images_per_class
     mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])  # of the pixels in 0..1, a channel each
     std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])  # likewise
     interpolation: str = "bicubic"  # of the validation images; those of training draw bilinear or bicubic
@@ -193,6 +194,8 @@ def _validate_data(data: ImagesConfig) -> None:
     for key in ("images_per_class", "val_images_per_class"):
         if getattr(data, key) is not None:
             at_least(f"data.{key}", getattr(data, key), 1)
+    if data.val_fraction is not None:
+        fraction("data.val_fraction", data.val_fraction)
     at_least("data.subset_seed", data.subset_seed, 0)
     validate_pixels(data.mean, data.std)
     one_of("data.interpolation", data.interpolation, INTERPOLATIONS)

@@ -20,8 +20,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from chansearch.errors import UserError
 from chansearch.train.decode import BrokenImage, read_guarded
-from chansearch.train.folder import list_images
+from chansearch.train.folder import Listing, list_images
 from chansearch.train.seeding import derive_seed
+from chansearch.train.splits import cut as cut_off
 from chansearch.train.splits import stratified_order
 from chansearch.transfer.batches import BatchPlan, micro_batches
 from chansearch.transfer.config import ImagesConfig, RecipeConfig, data_root
@@ -49,21 +50,39 @@ class Part:
 
 
 def find_part(config: ImagesConfig, names: tuple[str, ...], images_per_class: int | None, key: str) -> Part:
-    """The class folders of the first of ``names`` that is in ``data.root``, opening no image.
+    """The class folders of the first of ``names`` that is in ``data.root``, opening no image; where there are class
+    folders and no parts, a share of each class.
 
-    Raises ``UserError`` where there is none, where it is no data set, or has other than ``config.classes`` classes.
+    Raises ``UserError`` where there is neither, where it is no data set, or has other than ``config.classes`` classes.
     """
-    root = data_root(config)
+    root, training = data_root(config), names == _TRAIN_NAMES
     if config.published is not None:
-        return _published_part(config, root, names == _TRAIN_NAMES, images_per_class, key)
+        return _published_part(config, root, training, images_per_class, key)
     found = next((name for name in names if (root / name).is_dir()), None)
-    if found is None:
+    has_parts = any((root / name).is_dir() for name in (*_TRAIN_NAMES, *_VAL_NAMES))
+    if found is None and (has_parts or config.val_fraction is None):
         raise UserError(f"data.root: '{root}' has no folder {' or '.join(names)}; expected DIR/{names[0]}/<class>/…")
-    listing = list_images(str(root / found), "data.root")
-    _check_classes(config, root / found, listing.classes)
-    chosen = _subset(listing.labels, images_per_class, config.subset_seed, key)
-    paths = np.array([os.fsencode(listing.paths[index].relative_to(root / found)) for index in chosen])
-    return Part(found, root / found, listing.classes, paths, listing.labels[chosen])
+    folder = root if found is None else root / found
+    listing = list_images(str(folder), "data.root")
+    _check_classes(config, folder, listing.classes)
+    part = np.arange(len(listing.labels)) if found is not None else _share(listing, config, training)
+    chosen = part[_subset(listing.labels[part], images_per_class, config.subset_seed, key)]
+    paths = np.array([os.fsencode(listing.paths[index].relative_to(folder)) for index in chosen])
+    return Part(found or names[0], folder, listing.classes, paths, listing.labels[chosen])
+
+
+def _share(listing: Listing, config: ImagesConfig, training: bool) -> np.ndarray:
+    """Sorted indices of a part that has no folder of its own.
+
+    The images to measure on are those that a search on this folder has cut off as its test part, if both have the same
+    fraction and seed, as they do by default.
+    """
+    counts = np.bincount(listing.labels)
+    if counts.min() < 2:
+        smallest = listing.classes[counts.argmin()]
+        raise UserError(f"data.root: class '{smallest}' has one image, too few for two parts; at least 2 are needed")
+    rest, held_out = cut_off(listing.labels, config.val_fraction, config.subset_seed)
+    return rest if training else held_out
 
 
 def _check_classes(config: ImagesConfig, folder: Path, classes: Sequence[str]) -> None:

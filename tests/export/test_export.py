@@ -181,6 +181,36 @@ class TestBudgets:
             full_network(Shape.linear(5), reference(), params=None, macs=None, start=0.1)
 
 
+class TestAtMost:
+    @pytest.mark.parametrize("channels", [LINE, "34-34-45-55-66", "10-10-10-10-40"])
+    @pytest.mark.parametrize(("size", "binds"), [(64, "params"), (224, "macs")])
+    def test_the_network_is_within_both_and_near_one(self, channels, size, binds):
+        bounds = {"params": 12.5e6, "macs": 300e6}
+        costs = export(channels=channels, params="12.5M", macs="300M", at_most=True, input_size=size)["costs"]
+        shares = {name: costs[name] / bound for name, bound in bounds.items()}
+        assert max(shares.values()) <= 1
+        assert max(shares, key=shares.get) == binds
+        assert shares[binds] > 0.97
+
+    def test_it_is_as_steep_as_what_costs_the_same_as_rexnet(self):
+        """A search's small network starts wide; a large one that did would be all early layers."""
+        found = export(channels="34-34-45-55-66", macs="300M", at_most=True)["network"]["channels"]
+        whole = export(channels="34-34-45-55-66")["network"]["channels"]
+        assert found[0] / found[-1] == pytest.approx(whole[0] / whole[-1], abs=0.01)
+
+    def test_alone_it_bounds_what_rexnet_costs(self):
+        costs, whole = export(channels=LINE, at_most=True)["costs"], price_spec(reference())
+        assert all(0.97 * whole[name] < costs[name] <= whole[name] for name in ("params", "macs"))
+
+    def test_what_no_width_is_within_is_refused(self):
+        with pytest.raises(UserError, match="--params 500K cannot be met"):
+            export(channels=LINE, params="500K", at_most=True)
+
+    def test_is_for_candidates_alone(self):
+        with pytest.raises(UserError, match="--at-most: is for candidates"):
+            export(network="rexnet_100", at_most=True)
+
+
 class TestOptions:
     @pytest.mark.parametrize(
         ("options", "expected"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from chansearch.errors import UserError
-from chansearch.report import Report, analyse, canvas, terminal, write_report
+from chansearch.report import Written, analyse, canvas, terminal, write_report
 from chansearch.report.deciles import decile_columns, decile_rows
 from chansearch.report.figure_curves import draw_curves
 from chansearch.report.write import COMBINED_FIGURES, RUN_FIGURES, combined_folder
@@ -35,7 +35,7 @@ def large(tmp_path_factory) -> RunDirectory:
 
 
 @pytest.fixture(scope="module")
-def report(large) -> Report:
+def report(large) -> Written:
     return write_report([large])
 
 

@@ -50,6 +50,47 @@ def test_the_validation_part_has_four_names(root, name):
     assert find_validation(images_of(root)).name == name
 
 
+class TestClassFoldersAlone:
+    """``DIR/<class>/…`` without parts."""
+
+    @staticmethod
+    def flat(root, **changes) -> ImagesConfig:
+        return images_of(root / "train", val_fraction=0.1, **changes)
+
+    def test_a_share_of_each_class_is_kept_apart(self, root):
+        train, val = find_training(self.flat(root)), find_validation(self.flat(root))
+        assert np.bincount(train.labels).tolist() == [27, 27, 27]
+        assert np.bincount(val.labels).tolist() == [3, 3, 3]
+        assert not set(train.paths.tolist()) & set(val.paths.tolist())
+        assert all(part.path(0).is_file() for part in (train, val))
+
+    def test_it_is_what_a_search_reads_at_the_end(self, root, tmp_path):
+        from chansearch.train.config import DataConfig
+        from chansearch.train.data import load
+
+        kept = load(DataConfig("folder", root=str(root / "train"), cache=str(tmp_path / "cache")), 16, 3).test
+        val = find_validation(self.flat(root))
+        assert kept.labels.tolist() == val.labels.tolist()
+        for index, pixels in enumerate(kept.images):
+            assert np.array_equal(pixels, decode(val.path(index), 16, 3))
+
+    def test_a_subset_is_of_the_share(self, root):
+        config = self.flat(root, images_per_class=5, val_images_per_class=2)
+        everything = find_training(self.flat(root))
+        assert set(find_training(config).paths.tolist()) < set(everything.paths.tolist())
+        assert np.bincount(find_validation(config).labels).tolist() == [2, 2, 2]
+
+    def test_a_class_of_one_image_is_refused(self, root):
+        for image in sorted((root / "train" / CLASSES[0]).iterdir())[1:]:
+            image.unlink()
+        with pytest.raises(UserError, match=f"class '{CLASSES[0]}' has one image"):
+            find_training(self.flat(root))
+
+    def test_other_sets_must_have_their_parts(self, root):
+        with pytest.raises(UserError, match="has no folder train or training"):
+            find_training(images_of(root / "train"))
+
+
 def test_parts_hold_paths_and_labels_by_class(root):
     part = find_training(images_of(root))
     assert part.classes == CLASSES
