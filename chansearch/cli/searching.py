@@ -141,7 +141,7 @@ def _ended(run: RunDirectory) -> int:
     if not ranked(records):
         print(f"chansearch: run: {run.path}: {why_none_ranked(records)}", file=sys.stderr)
         return 1
-    from chansearch.report.facts import objectives
+    from chansearch.search.asked import objectives
 
     what = "--pareto -o front" if objectives(run.config()).are_several else "> rexnet_custom.yaml"
     print(f"done: `chansearch report {run.path}` · `chansearch export --run {run.path} {what}`")

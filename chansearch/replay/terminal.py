@@ -11,8 +11,8 @@ from chansearch.replay.measures import Measures, tenth_size
 from chansearch.replay.rungs import asynchronous_rungs, synchronous_rungs
 from chansearch.replay.session import Replayed
 from chansearch.report.correlation import Interval
-from chansearch.report.facts import rank_on
 from chansearch.report.plain import columns, wrapped
+from chansearch.search.asked import rank_on
 
 _NEVER = "never"
 

@@ -19,6 +19,7 @@ from chansearch.report.noise import NoiseGap, OutOfSample, SeedScores, noise_gap
 from chansearch.report.published import FIGURE_4, TABLE_3, PublishedConstraint
 from chansearch.report.quantities import FEATURES, LATENCY, MACS, NUCLEAR_NORM, PARAMS, Quantity, ranking_quantity
 from chansearch.report.tenths import Tenth, TenthRow, tenths
+from chansearch.search import asked
 from chansearch.search.candidate import Draws, Origin, Record, State, ranked
 from chansearch.search.contenders import FIRST_SEED, contenders, left, on_first_seed
 from chansearch.search.rundir import RunDirectory
@@ -61,13 +62,13 @@ class Analysis:
     @property
     def ranking(self) -> Quantity:
         """The accuracy that ranks, under the name of the images it was measured on."""
-        return ranking_quantity(facts.rank_on(self.config))
+        return ranking_quantity(asked.rank_on(self.config))
 
     @property
     def compared_heading(self) -> str:
         """That accuracy's heading, with the seeds it is of where those are not all."""
         heading = self.ranking.heading
-        return heading if facts.contenders(self.config) is None else f"{heading}, first seed alone"
+        return heading if asked.contenders(self.config) is None else f"{heading}, first seed alone"
 
     @property
     def states(self) -> dict[State, int]:
@@ -84,14 +85,14 @@ class Analysis:
     @property
     def seeds_left(self) -> int:
         """Further seeds of contenders that have not ended; none where every candidate gets all of them."""
-        count = facts.contenders(self.config)
-        return 0 if count is None else len(left(self.records, count, facts.seeds_asked(self.config)))
+        count = asked.contenders(self.config)
+        return 0 if count is None else len(left(self.records, count, asked.seeds_asked(self.config)))
 
     @property
     def is_complete(self) -> bool:
         """Whether all that the run asks for has ended, so that its ranks stay as they are."""
-        asked = facts.candidates_asked(self.config)
-        return asked is not None and len(self.records) >= asked and not self.seeds_left
+        wanted = asked.candidates_asked(self.config)
+        return wanted is not None and len(self.records) >= wanted and not self.seeds_left
 
     @property
     def costs(self) -> tuple[Quantity, ...]:
@@ -150,7 +151,7 @@ def analyse(run: RunDirectory) -> Analysis:
     records = tuple(run.records())
     config, curves = run.config(), run.curves()
     compared = best_first = tuple(ranked(records))
-    if (count := facts.contenders(config)) is not None:
+    if (count := asked.contenders(config)) is not None:
         compared = tuple(ranked(map(on_first_seed, records)))
         curves = [point for point in curves if point.seed == FIRST_SEED]
     scores = SeedScores.of(compared)
@@ -171,5 +172,5 @@ def analyse(run: RunDirectory) -> Analysis:
         linearity={row.tenth: line_r2_interval(row.records) for row in rows},
         curves=mean_curves(curves),
         cost=cost_of(records, run.sessions()),
-        front=front_of(records, facts.objectives(config), None if noise is None else noise.standard_error),
+        front=front_of(records, asked.objectives(config), None if noise is None else noise.standard_error),
     )

@@ -19,6 +19,7 @@ from chansearch.errors import UserError
 from chansearch.report import facts
 from chansearch.report.noise import SeedScores, best_held_out
 from chansearch.report.significance import Difference, needed_seeds, read_confirm, welch
+from chansearch.search import asked
 from chansearch.search.candidate import Record, ranked, why_none_ranked
 from chansearch.search.changes import FREE, changes
 from chansearch.search.contenders import FIRST_SEED, contenders
@@ -99,7 +100,7 @@ def _standing(run: RunDirectory) -> Standing:
     fresh = {(entry.candidate, entry.channels): entry.fresh_top1 for entry in read_confirm(run)}.get(known, ())
     if fresh:
         return Standing(run, config, best, Basis.FRESH, fresh)
-    if (count := facts.contenders(config)) is None:
+    if (count := asked.contenders(config)) is None:
         corrected = best_held_out(SeedScores.of(order))
     else:
         further = [one for one in contenders(records, count) if len(one.outcome.val_top1) > 1]
@@ -114,7 +115,7 @@ def _check_images(a: Standing, b: Standing) -> None:
         ("data.rank_on", "images that rank"),
         ("provenance.data_fingerprint", "images"),
     ):
-        ours, theirs = facts.setting(a.config, key), facts.setting(b.config, key)
+        ours, theirs = asked.setting(a.config, key), asked.setting(b.config, key)
         if ours is not None and theirs is not None and ours != theirs:
             raise UserError(
                 f"compare: {a.run.path} and {b.run.path} have other {what} ({key}: {ours} and {theirs}): their "
@@ -124,7 +125,7 @@ def _check_images(a: Standing, b: Standing) -> None:
 
 def _caveats(a: Standing, b: Standing) -> list[str]:
     said = []
-    if None in (facts.setting(one.config, "provenance.data_fingerprint") for one in (a, b)):
+    if None in (asked.setting(one.config, "provenance.data_fingerprint") for one in (a, b)):
         said.append("Whether both have the same images is not recorded: a run has no fingerprint of them.")
     schemas = [from_plain(one.config, str(one.run.config_file)) for one in (a, b)]
     trained = [c for c in changes(*schemas) if c.key.startswith(_TRAINING) and c.key not in {*FREE, "train.seeds"}]

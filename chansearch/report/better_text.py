@@ -9,6 +9,7 @@ from chansearch.report import facts
 from chansearch.report.better import Basis, Comparison, Standing, Verdict
 from chansearch.report.plain import columns, wrapped
 from chansearch.report.significance import CONFIDENCE, MANY_SEEDS, POWER
+from chansearch.search import asked
 from chansearch.search.candidate import deviation, record_facts
 from chansearch.space import format_channels
 
@@ -60,7 +61,7 @@ def comparison_facts(found: Comparison) -> dict:
         "verdict": found.verdict.value,
         "text": verdict_text(found).removesuffix(":"),
         "caveats": list(found.caveats),
-        "accuracy": f"{facts.rank_on(found.a.config)} top-1",
+        "accuracy": f"{asked.rank_on(found.a.config)} top-1",
         "points": None if difference is None else difference.points,
         "low": None if difference is None else difference.low,
         "high": None if difference is None else difference.high,
@@ -75,7 +76,7 @@ def comparison_facts(found: Comparison) -> dict:
 def _standing_facts(one: Standing) -> dict:
     return {
         "run": str(one.run.path),
-        "constraint": facts.setting(one.config, "constraint.name"),
+        "constraint": asked.setting(one.config, "constraint.name"),
         "best": record_facts(one.best),
         "basis": one.basis.name.lower(),
         "top1": list(one.top1),
@@ -91,7 +92,7 @@ def _run_text(one: Standing) -> str:
 
 def _rows(found: Comparison) -> list[list[str]]:
     a, b = found.a, found.b
-    top1 = f"{facts.rank_on(a.config)} top-1 [%]"
+    top1 = f"{asked.rank_on(a.config)} top-1 [%]"
     points = "" if found.difference is None else f"{found.difference.points:+.2f}"
     rows = [
         ["", "A", "B", "B - A"],

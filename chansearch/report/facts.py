@@ -5,22 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chansearch.search.asked import candidates_asked, contenders, objectives, rank_on, seeds_asked, setting
-
-# Also what others know by this module's name.
-__all__ = [
-    "CHANGED",
-    "UNKNOWN",
-    "Fact",
-    "candidates_asked",
-    "contenders",
-    "facts",
-    "objectives",
-    "rank_on",
-    "seeds_asked",
-    "setting",
-    "text",
-]
+from chansearch.search.asked import contenders, setting
 
 UNKNOWN = "unknown"
 CHANGED = "changed on the way"  # the label of what was changed between the sessions of a run

@@ -12,6 +12,7 @@ from chansearch.report.distribution import COVERAGE, RESAMPLES, Interval
 from chansearch.report.published import NUCLEAR_NORM_READING
 from chansearch.report.quantities import MACS
 from chansearch.report.tenths import Tenth, tenth_ranks
+from chansearch.search import asked
 from chansearch.search.candidate import Origin, Record, why_none_ranked
 from chansearch.space import format_channels
 
@@ -22,13 +23,13 @@ _TENTHS_WORTH_HAVING = 10  # candidates, from which on a tenth is a tenth
 
 def population(analysis: Analysis) -> list[str]:
     """How many candidates there are, in which states, and out of how many draws."""
-    ended, asked = len(analysis.records), facts.candidates_asked(analysis.config)
-    of = "" if asked is None else f" of {asked}"
+    ended, wanted = len(analysis.records), asked.candidates_asked(analysis.config)
+    of = "" if wanted is None else f" of {wanted}"
     states = ", ".join(f"{count} {state}" for state, count in analysis.states.items() if count)
     sentences = [
         f"{ended}{of} candidates have ended{f': {states}' if states else ''}; {len(analysis.ranked)} can be ranked."
     ]
-    if asked is not None and ended < asked:
+    if wanted is not None and ended < wanted:
         sentences.append("The search is not complete: these numbers are of what has ended so far.")
     elif seeds := analysis.seeds_left:
         sentences.append(f"The search is not complete: {seeds} further seeds of contenders have not ended.")
@@ -60,7 +61,7 @@ def population(analysis: Analysis) -> list[str]:
 
 def images(analysis: Analysis) -> str:
     """Which images ranked, and what became of the test images."""
-    if facts.rank_on(analysis.config) == "test":
+    if asked.rank_on(analysis.config) == "test":
         return (
             "val_top1 ranks the candidates and, with data.rank_on=test, was measured on the test images, as in the "
             "paper: no images are left that took no part in the choice, and the best accuracies are too high for it."

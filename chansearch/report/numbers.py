@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from chansearch.report import facts
 from chansearch.report.analysis import Analysis
 from chansearch.report.significance import Judgement
 from chansearch.report.tenths import Tenth
-from chansearch.report.write import Report
+from chansearch.report.write import Written
+from chansearch.search import asked
 from chansearch.search.candidate import record_facts
 
 
-def report_facts(report: Report) -> dict:
+def report_facts(written: Written) -> dict:
     """What was written, and of each run what the text says first."""
     return {
-        "page": str(report.page),
-        "files": [str(file) for file in report.files],
-        "runs": [_run_facts(analysis) for analysis in report.analyses],
+        "page": str(written.page),
+        "files": [str(file) for file in written.files],
+        "runs": [_run_facts(analysis) for analysis in written.analyses],
     }
 
 
@@ -23,8 +23,8 @@ def _run_facts(analysis: Analysis) -> dict:
     noise, held_out = analysis.noise, analysis.held_out
     return {
         "run": str(analysis.run.path),
-        "accuracy": f"{facts.rank_on(analysis.config)} top-1",
-        "asked": facts.candidates_asked(analysis.config),
+        "accuracy": f"{asked.rank_on(analysis.config)} top-1",
+        "asked": asked.candidates_asked(analysis.config),
         "ended": len(analysis.records),
         "states": {str(state): count for state, count in analysis.states.items()},
         "ranked": len(analysis.ranked),

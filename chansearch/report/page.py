@@ -22,6 +22,7 @@ from chansearch.report.page_parts import (
 )
 from chansearch.report.quantities import LINE_R2, TEST_TOP1, Quantity
 from chansearch.report.tenths import TenthRow
+from chansearch.search import asked
 from chansearch.search.candidate import State
 from chansearch.space import format_channels
 
@@ -201,6 +202,6 @@ def _failures(analysis: Analysis) -> str:
 def _facts(analysis: Analysis) -> str:
     entries = [
         *facts.facts(analysis.config),
-        facts.Fact("ranked by", f"{analysis.ranking.label} (data.rank_on={facts.rank_on(analysis.config)})"),
+        facts.Fact("ranked by", f"{analysis.ranking.label} (data.rank_on={asked.rank_on(analysis.config)})"),
     ]
     return "<dl>" + "".join(f"<dt>{escaped(f.label)}</dt><dd>{escaped(f.value)}</dd>" for f in entries) + "</dl>"

@@ -73,7 +73,7 @@ class Problem:
         name = next((name for name in self.objectives.costs if name in bands), next(iter(bands)))
         return {name: bands[name]}
 
-    def _target(self, band: Band, position: np.ndarray) -> np.ndarray:
+    def _target(self, band: Band, position: np.ndarray) -> float | np.ndarray:
         """The cost at a place of a band."""
         return band.across(position) if self.objectives.are_several and not band.is_narrow else band.at(position)
 

@@ -7,7 +7,6 @@ takes ReXNet ×1.0 to the budget asked for also takes the straight line of such 
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from chansearch.config import ConstraintConfig, SearchConfig, from_plain, shippe
 from chansearch.cost import parse_count, price_spec, solve
 from chansearch.cost.budget import format_count
 from chansearch.errors import UserError
-from chansearch.export.full import reference
+from chansearch.export.full import full_network, reference
 from chansearch.files import read_mapping
 from chansearch.nets.spec import NetworkSpec
 from chansearch.search.plan import make_budget, make_skeleton
@@ -36,15 +35,12 @@ _REACHED = 0.95
 
 @dataclass(frozen=True)
 class Wanted:
-    """The network that is wanted: its bounds as asked for (none: what ReXNet ×1.0 costs), and what an export aims at.
-
-    It aims at params and MACs both, those of ReXNet's own line, also where one bound is all that was asked for or all
-    that is reached: with one alone the other depends on the shape, and might break its bound.
-    """
+    """The network that is wanted: its bounds as asked for (none: what ReXNet ×1.0 costs), and what the widest ReXNet
+    within them costs, on its own straight line."""
 
     asked: dict[str, float]  # params, macs
     width: float  # times ReXNet ×1.0
-    costs: dict[str, float]
+    costs: dict[str, int]
     classes: int
     input_size: int
 
@@ -68,12 +64,18 @@ def megabytes(params: float) -> float:
 
 
 def wanted(asked: dict[str, float], classes: int, input_size: int) -> Wanted:
-    """The widest ReXNet within the bounds, on its own straight line; raises ``UserError`` where there is none."""
+    """Raises ``UserError`` where there is no ReXNet within the bounds."""
     rexnet = reference(classes, input_size)
     width = min((_width(rexnet, name, bound) for name, bound in asked.items()), default=1.0)
-    priced = price_spec(_on_line(rexnet, *_REXNET, width))
-    costs = {name: min(priced[name], asked.get(name, math.inf)) for name in ("params", "macs")}
-    return Wanted(asked, width, costs, classes, input_size)
+    return Wanted(asked, width, _costs(rexnet, asked), classes, input_size)
+
+
+def _costs(rexnet: NetworkSpec, asked: dict[str, float]) -> dict[str, int]:
+    a, b = _REXNET
+    if not asked:
+        return price_spec(_on_line(rexnet, a, b, 1.0))
+    bounds = dict.fromkeys(("params", "macs")) | asked
+    return full_network(Shape.linear(rexnet.blocks), rexnet, **bounds, start=b / (a + b), at_most=True).costs
 
 
 def _width(rexnet: NetworkSpec, name: str, bound: float) -> float:

@@ -185,9 +185,9 @@ def _next(asked: Asked, network: Wanted, data: DataConfig) -> list[str]:
     training, ranking = expected_images(data)
     many = training >= 2000 and ranking >= 1000  # what fidelity=laptop takes of them
     spent = "fidelity=laptop" if many else "train.epochs=10 train.batch_size=64"
-    budget = "".join(f" --{name} {format_count(cost)}" for name, cost in network.costs.items()) if network.asked else ""
+    bounds = "".join(f" --{name} {format_count(bound)}" for name, bound in network.asked.items())
     network_file = shlex.quote(str(Path(asked.folder) / "rexnet.yaml"))
-    export = f"chansearch export{budget} --input-size {network.input_size} --classes {network.classes}"
+    export = f"chansearch export{bounds}{' --at-most' if bounds else ''} --input-size {network.input_size} --classes {network.classes}"
     return [
         *(printable(line) for line in _about(network)),
         "",

@@ -66,9 +66,10 @@ class TestTheBudget:
         network = wanted(asked, classes=1000, input_size=224)
         assert network.not_reached == not_reached
         for shape in (Shape.linear(5), fit(parse_channels("34-34-45-55-66")).shape):
-            exported = full_network(shape, reference(), **network.costs, start=0.5)
-            assert exported.miss < 0.05
-            assert all(exported.costs[name] <= 1.01 * bound for name, bound in asked.items())
+            bounds = dict.fromkeys(("params", "macs")) | asked
+            exported = full_network(shape, reference(), **bounds, start=0.09, at_most=True)
+            assert all(exported.costs[name] <= bound for name, bound in asked.items())
+            assert any(exported.costs[name] > 0.95 * bound for name, bound in asked.items())
 
     @pytest.mark.parametrize("like", LIKE)
     @pytest.mark.parametrize("width", [0.2, 5.0])
@@ -139,7 +140,7 @@ def test_the_commands_it_prints_parse(here, capsys):
         assert compose([*given.overrides, *rest], given.config_dir).constraint.name == "first"
     assert main([*shlex.split(commands[3])[1:], "--channels", "34-34-45-55-66"]) == 0
     costs = yaml.safe_load((here / "my own" / "rexnet.yaml").read_text())["costs"]
-    assert costs["params"] <= 12.6e6 and costs["macs"] <= 303e6
+    assert costs["params"] <= 12.5e6 and costs["macs"] <= 300e6
 
 
 REFUSED = {
