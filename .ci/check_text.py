@@ -11,11 +11,18 @@ from pathlib import Path
 import yaml
 
 
+class Syntax(yaml.SafeLoader):
+    """YAML whose own tags, such as those of mkdocs.yml, are looked at and not followed."""
+
+
+Syntax.add_multi_constructor("", lambda *_: None)
+
+
 def mistakes(file: Path) -> Iterator[str]:
     text = file.read_text(encoding="utf-8")
     try:
         if file.suffix in (".yaml", ".yml", ".cff"):
-            yaml.safe_load(text)
+            yaml.load(text, Loader=Syntax)
         elif file.suffix == ".toml":
             tomllib.loads(text)
     except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
