@@ -50,17 +50,21 @@ def test_from_photos_to_a_file_within_the_bounds(cluster, tmp_path, monkeypatch,
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     leave_out_measuring(monkeypatch)
     photos = make_photos(tmp_path / "images")
-    ran = []
+    ran, printed = [], ""
     for line in COMMANDS:
         program, *words = shlex.split(line)
         if program != "chansearch" or words[0] == "latency":
             continue
-        small = [*SMALL[words[0]], cluster] if words[0] in SMALL else []
-        assert main([*words, *small]) == 0, (line, capsys.readouterr())
+        if words[0] == "search":
+            assert main([*words, *SMALL["search"], cluster]) == 0, capsys.readouterr()
+        else:  # Ray may bring down a process in which a training follows a search
+            small = [*SMALL["train"], cluster] if words[0] == "train" else []
+            done = subprocess.run([sys.executable, "-m", "chansearch", *words, *small], capture_output=True, text=True)
+            assert done.returncode == 0, (line, done.stdout, done.stderr)
+            printed += done.stdout
         ran.append(words[0])
     assert ran == ["search", "report", "export", "train", "eval", "export"]
 
-    printed = capsys.readouterr().out
     costs = price_spec(load_spec("net.yaml"))
     assert 12e6 < costs["params"] <= 12.5e6
     assert costs["macs"] <= 300e6

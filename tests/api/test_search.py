@@ -75,6 +75,7 @@ def test_its_budget_prices_as_it_does():
         assert (costs["params"], costs["macs"]) == (candidate.params, candidate.macs)
 
 
+@pytest.mark.slow
 def test_runs_to_a_report(quick, capsys):
     report = Search(*TINY, candidates=2, **quick).run()
     assert isinstance(report, Report)
@@ -95,6 +96,7 @@ def test_a_dry_run_prints_and_writes_nothing(quick, capsys, tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_interrupt_says_how_to_go_on(quick):
     run = RunDirectory(Path("results/run"))
 

@@ -7,6 +7,7 @@ import pytest
 from chansearch import Budget, Space
 from chansearch.config import compose
 from chansearch.errors import UserError
+from chansearch.search import propose
 from chansearch.search.plan import first_proposals, make_plan
 from chansearch.space import FAMILIES
 
@@ -44,7 +45,8 @@ def test_another_seed_draws_others():
     assert space.shapes(5, seed=1) == space.shapes(5, seed=1) != space.shapes(5, seed=2)
 
 
-def test_a_space_that_runs_out_gives_what_there_is():
+def test_a_space_that_runs_out_gives_what_there_is(monkeypatch):
+    monkeypatch.setattr(propose, "_EXHAUSTED_AFTER", 1000)
     found = Space("linear", divisor=8).sample(500, C1)
     assert 0 < len({candidate.channels for candidate in found}) == len(found) < 500
 
