@@ -80,7 +80,7 @@ class StudyFile:
                 f"run: {path} is of {len(study.directions)} objectives, search.objectives of "
                 f"{len(self._objectives.names)}; they cannot change in a run"
             )
-        if self._objectives.are_several:
+        with self._in_our_terms():
             _name_metrics(study, self._objectives)
         for trial in held:
             _to_proposal(trial)  # of a file from anywhere: refused now rather than in mid-search
@@ -181,7 +181,8 @@ def _name_metrics(study: optuna.Study, objectives: Objectives) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.set_metric_names(list(objectives.names))
+        if study.metric_names != (names := list(objectives.names)):
+            study.set_metric_names(names)
 
 
 def _ended_already() -> type[Exception]:
