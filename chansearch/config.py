@@ -207,7 +207,6 @@ def shipped(folder: str) -> Path:
     return package / folder if (package / folder).is_dir() else package.parent / folder
 
 
-@cache
 def groups(config_dir: str | None = None, tree: Tree = SEARCH) -> dict[str, list[str]]:
     """The groups and their choices, shipped ones and those of ``--config-dir``."""
     found: dict[str, set[str]] = {}

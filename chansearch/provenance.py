@@ -34,6 +34,8 @@ PACKAGES = (
     "PyYAML",
     "tensorboard",
     "matplotlib",
+    "plotly",
+    "shtab",
     "rich",
     "pillow",
     "scikit-learn",

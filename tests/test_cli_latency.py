@@ -85,7 +85,7 @@ def test_an_engine_that_is_not_there_is_a_row_with_its_reason(here, capsys, monk
     [
         ([], "latency: no MODEL"),
         (["small.yaml", "--engine", "tflite"], "--engine: 'tflite' is unknown; allowed: eager, compiled, onnx"),
-        (["small.yaml", "--device", "tpu"], "--device: 'tpu' is unknown; allowed: cpu, cuda"),
+        (["small.yaml", "--device", "tpu"], "--device: 'tpu' is unknown (did you mean cpu?); allowed: cpu, cuda"),
         (["small.yaml", "--rounds", "0"], "--rounds: 0; allowed: 1 or more"),
         (["small.yaml", "--threads", "0"], "--threads: 0; allowed: 1 or more"),
         (["small.yaml", "--batch", "-1"], "--batch: -1; allowed: 1 or more"),

@@ -32,7 +32,9 @@ def to_onnx(model: Model) -> Exported:
     for key, value in _metadata(model).items():
         proto.metadata_props.add(key=key, value=json.dumps(value))
     content = proto.SerializeToString()
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors; older versions warn of shapes that they then merge
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def run(images: Tensor) -> Tensor:
         return torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])

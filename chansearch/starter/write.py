@@ -187,7 +187,9 @@ def _next(asked: Asked, network: Wanted, data: DataConfig) -> list[str]:
     spent = "fidelity=laptop" if many else "train.epochs=10 train.batch_size=64"
     bounds = "".join(f" --{name} {format_count(bound)}" for name, bound in network.asked.items())
     network_file = shlex.quote(str(Path(asked.folder) / "rexnet.yaml"))
-    export = f"chansearch export{bounds}{' --at-most' if bounds else ''} --input-size {network.input_size} --classes {network.classes}"
+    if bounds:
+        bounds += " --at-most"
+    export = f"chansearch export{bounds} --input-size {network.input_size} --classes {network.classes}"
     return [
         *(printable(line) for line in _about(network)),
         "",

@@ -91,7 +91,7 @@ class TestTheReport:
         made["search"] = made["search"] | {"objectives": objectives}
         analysis = analyse(write_run(tmp_path / "alone", population(12), made))
         assert analysis.front is None
-        assert "Front" not in page.run_page(analysis, {}) + terminal.summary(analysis)
+        assert "<h2>Front" not in page.run_page(analysis, {}) + terminal.summary(analysis)
 
     def test_before_anything_has_ended_it_is_empty(self, tmp_path):
         run = write_run(tmp_path / "begun", [], settings("accuracy", "params", "macs"))

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
@@ -21,6 +21,8 @@ from chansearch.search.rundir import RunDirectory
 from chansearch.search.session import check, resume, start
 from chansearch.search.spent import SessionTime
 
+# What a director without a training asks of the images.
+IMAGES = SimpleNamespace(train=SimpleNamespace(images=range(200)))
 SESSION = SessionTime("2026-01-01T10:00:00+00:00", 2, 1, "cpu", "float32", 1e11)
 
 

@@ -15,7 +15,7 @@ from chansearch.search.contenders import contenders, joined, left, on_first_seed
 from chansearch.search.plan import make_plan
 from chansearch.search.rundir import RunDirectory
 from chansearch.search.spent import Spent
-from tests.search.live import SESSION
+from tests.search.live import IMAGES, SESSION
 from tests.search.problems import first, problem
 
 TRAINING = Spent(seconds=2.0, images=100, eval_seconds=0.5, wall_seconds=2.5)
@@ -173,7 +173,7 @@ def begin(plan, path) -> RunDirectory:
 
 def play(plan, run: RunDirectory, ends: int | None = None) -> Table:
     """One session of the run, the second of which knows of the first what the run directory says."""
-    director = session._Session(plan, run, dataset=None, records=run.records())
+    director = session._Session(plan, run, dataset=IMAGES, records=run.records())
     director._log.begin(SESSION, time.monotonic())
     table = Table(director)
     table.play(ends)
@@ -248,7 +248,7 @@ class TestSearch:
             def remember(self, label, means) -> None:
                 told[int(label)] = means
 
-        session._Session(plan, run, dataset=None, records=run.records())._remind(Scheduler())
+        session._Session(plan, run, dataset=IMAGES, records=run.records())._remind(Scheduler())
         assert told == {number: dict.fromkeys(range(1, EPOCHS + 1), top1) for number, top1 in TOP1.items()}
 
     def test_a_space_that_runs_out_has_its_contenders_too(self, plan, tmp_path, monkeypatch, capsys):

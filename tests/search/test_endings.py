@@ -9,7 +9,7 @@ from chansearch.search import propose, session
 from chansearch.search.candidate import State
 from chansearch.search.plan import make_plan
 from chansearch.search.runner import ResumableASHA, make_scheduler
-from tests.search.live import search
+from tests.search.live import IMAGES, search
 
 pytestmark = pytest.mark.slow
 
@@ -104,7 +104,7 @@ class TestRungs:
         monkeypatch.setattr(ResumableASHA, "remember", lambda _, label, means: told.update({int(label): means}))
         config = session.from_plain(halved.run.config(), "config.yaml")
         plan = make_plan(config, classes=10)
-        resumed = session._Session(plan, halved.run, dataset=None, records=halved.run.records()[:5])
+        resumed = session._Session(plan, halved.run, dataset=IMAGES, records=halved.run.records()[:5])
         resumed._remind(make_scheduler(config.scheduler, config.train.epochs))
         points = halved.run.curves()
         expected = {}

@@ -183,7 +183,7 @@ class TestConfiguration:
             ("latency_ms=0", "constraint.latency_ms: 0.0; allowed: null, or above 0"),
             ("latency_ms=inf", "constraint.latency_ms: inf"),
             ("latency.engine=tflite", "constraint.latency.engine: 'tflite' is unknown; allowed: eager, compiled, onnx"),
-            ("latency.device=tpu", "constraint.latency.device: 'tpu' is unknown; allowed: cpu, cuda"),
+            ("latency.device=tpu", "constraint.latency.device: 'tpu' is unknown (did you mean cpu?); allowed: cpu"),
             ("latency.batch=0", "constraint.latency.batch: 0; allowed: 1 or more"),
             ("latency.threads=0", "constraint.latency.threads: 0; allowed: 1 or more"),
         ],

@@ -19,6 +19,7 @@ from chansearch.search.propose import Proposer
 from chansearch.search.rundir import RunDirectory
 from chansearch.search.study import StudyFile
 from tests.search.instant import SEEDS, Instant, top1
+from tests.search.live import IMAGES
 from tests.search.problems import problem, take
 
 CANDIDATES = 6
@@ -410,7 +411,7 @@ class TestOtherFilesThatWereLost:
             def remember(self, label, means) -> None:
                 told[int(label)] = means
 
-        session._Session(plan, run, None, run.records())._remind(Scheduler())
+        session._Session(plan, run, IMAGES, run.records())._remind(Scheduler())
         assert told[last.candidate] == {1: 1.0}
         assert sorted(told) == [0, 1, 2]
 

@@ -44,7 +44,7 @@ def test_the_folder_holds_what_one_process_gives(tmp_path, capsys):
         (["--seed", "-1"], "--seed: -1; allowed: 0 or more"),
         (["--expansion", "0"], "--expansion: 0; allowed: 1 or more"),
         (["--map", "0"], "--map: 0; allowed: 1 or more"),
-        (["--layers", "conv1x1,conv5x5"], "--layers: 'conv5x5' (did you mean conv3x3?)"),
+        (["--layers", "conv1x1,conv5x5"], "--layers: 'conv5x5' is unknown (did you mean conv3x3?)"),
         (["--activations", "gelu"], "--activations: 'gelu'"),
         (["--batch-norm", "frozen"], "--batch-norm: 'frozen'"),
         (["--d-out", "50-10"], "--d-out: 50-10; allowed: LOW-HIGH"),

@@ -122,7 +122,7 @@ def test_a_set_with_too_few_classes_is_not_the_published_one(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (["data.published=food100", "data.root=."], "data.published: 'food100' (did you mean food101?)"),
+        (["data.published=food100", "data.root=."], "data.published: 'food100' is unknown (did you mean food101?)"),
         (["data=folder", "data.download=true", "data.root=."], "data.download: true; allowed with a set"),
         (["data=folder", "data.root=.", "model=rexnet_100"], "fine-tuning starts from trained weights"),
     ],

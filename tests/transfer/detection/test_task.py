@@ -140,7 +140,7 @@ REFUSALS = {
     "detector.max_size=128": "detector.max_size: 128; allowed: detector.min_size, which is 96",
     "detector.samples=1": "detector.samples: 1",
     "detector.score_threshold=1": "detector.score_threshold",
-    "recipe.augment=flip": "recipe.augment: 'flip' (did you mean hflip?)",
+    "recipe.augment=flip": "recipe.augment: 'flip' is unknown (did you mean hflip?)",
     "recipe.schedule=multistep": "recipe.milestones: []; allowed: epochs between 0 and recipe.epochs, which is 2",
     "recipe.milestones=[1]": "recipe.milestones: [1]; allowed with recipe.schedule=multistep only",
     "data.std=[0,1,1]": "data.std",
