@@ -61,10 +61,17 @@ class Process:
 
     def read_until(self, wanted: str) -> str:
         """The first line of its output that holds ``wanted``."""
-        for line in self._popen.stdout:
+        while line := self._read_line():
             if wanted in line:
                 return line
         raise AssertionError(f"ended without a line with {wanted!r}: {self._popen.stderr.read()}")
+
+    def _read_line(self) -> str:
+        """A byte at a time: what a buffer has read beyond it would be lost to ``communicate``."""
+        line = bytearray()
+        while not line.endswith(b"\n") and (byte := self._popen.stdout.buffer.raw.read(1)):
+            line += byte
+        return line.decode()
 
     def until(self, reached: Callable[[], bool]) -> None:
         """Wait while it works."""

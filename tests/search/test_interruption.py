@@ -14,7 +14,7 @@ from tests.search.problems import problem, take
 
 CANDIDATES = 8
 EPOCHS = 60  # a second or two of training: less would be over before it could be interrupted
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.harm
 
 
 def _kill_a_worker(process: Process) -> str:

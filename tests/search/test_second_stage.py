@@ -15,7 +15,7 @@ from chansearch.search.rundir import CANDIDATE_COLUMNS, RunDirectory
 from chansearch.space import format_channels
 from tests.search.live import Life, search
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.harm
 CANDIDATES, CONTENDERS, SEEDS = 4, 2, 3
 EPOCHS = 100  # a second or two of training: less would be over before it could be interrupted
 SETTINGS = (

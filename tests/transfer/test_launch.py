@@ -118,6 +118,7 @@ class TestTwoWorkers:
         assert killed.err == ""
 
 
+@pytest.mark.harm
 class TestCutOff:
     def test_ctrl_c_says_how_to_go_on(self, stopped):
         assert stopped.code == 130
@@ -137,6 +138,7 @@ class TestCutOff:
         assert (resumed.path / "epochs.csv").read_bytes() == before
 
 
+@pytest.mark.harm
 def test_what_would_fail_again_is_not_tried_again(tmp_path):
     """A broken image, met by one of two workers: one line, no retry, and where it stands."""
     make_world(tmp_path)
