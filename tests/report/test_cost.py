@@ -163,13 +163,10 @@ class TestReport:
     def test_a_candidates_own_cost_is_in_its_row(self, run):
         write_report([run])
         page = run.page_file.read_text(encoding="utf-8")
-        table = page[page.index("All candidates that have ended") :]
+        table = page[page.index("<noscript>") :]
         for heading in ("training and measuring [s]", "trained by a worker [images/s]", "lost, hand-out to end [s]"):
             assert heading in table
-        assert (
-            '<td data-value="100.0">100.0</td><td data-value="46875.0">46,875</td><td data-value="1.5">1.5</td>'
-            in table
-        )
+        assert "<td>100.0</td><td>46,875</td><td>1.5</td>" in table
 
     def test_a_run_of_an_earlier_version_says_so(self, tmp_path):
         records = [make_record(number, spent=Spent(seconds=100.0)) for number in range(3)]
@@ -177,7 +174,7 @@ class TestReport:
         assert "Cost: not recorded by the version that ran this search." in write_report([run]).text
         page = run.page_file.read_text(encoding="utf-8")
         assert "<h2>Cost</h2><p>Cost: not recorded" in page
-        assert '<td data-value="100.0">100.0</td><td data-value="">–</td><td data-value="">–</td>' in page
+        assert "<td>100.0</td><td>–</td><td>–</td>" in page
 
     def test_a_run_that_has_only_begun_says_nothing_of_it(self, tmp_path):
         run = write_run(tmp_path / "run", [])
