@@ -8,6 +8,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from chansearch.cli.printing import print_json
+from chansearch.cli.settings import add_results
 from chansearch.ranges import within
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def add(commands: argparse._SubParsersAction) -> None:
     """The parsers of this module's commands."""
     runs = commands.add_parser("runs", help="list the runs: how far each is, and its best candidate")
-    runs.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
+    add_results(runs)
     runs.add_argument("--json", action="store_true", help="machine-readable")
     runs.set_defaults(run=_runs)
 
@@ -27,7 +28,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         description="Show what a search shows, from its files alone, until it ends. Ctrl-C ends the watching.",
     )
     watch.add_argument("run_directory", nargs="?", metavar="RUN", help="results/RUN (default: the latest)")
-    watch.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
+    add_results(watch)
     watch.add_argument("--interval", type=float, default=1.0, metavar="S", help="seconds between looks (default: 1)")
     watch.add_argument("--once", action="store_true", help="one picture, and stop")
     watch.set_defaults(run=_watch)
@@ -103,7 +104,7 @@ def _watch(given: argparse.Namespace) -> int:
     within("--interval", given.interval, 0.1, 3600)
     from chansearch.search.rundir import RunDirectory
 
-    run = RunDirectory.open(given.run_directory) if given.run_directory else RunDirectory.latest(given.results)
+    run = RunDirectory.named(given.run_directory, given.results)
     from rich.console import Console
 
     from chansearch.live.following import Follower, follow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from chansearch.cli.printing import print_json
+from chansearch.cli.settings import add_results
 from chansearch.errors import UserError
 
 
@@ -46,7 +47,7 @@ def _add_export_options(export: argparse.ArgumentParser) -> None:
         help="instead of a run's candidate: a name such as rexnet_100, a YAML file, a model.pt or a training's folder",
     )
     export.add_argument("--run", dest="run_directory", metavar="RUN", help="results/RUN (default: the latest)")
-    export.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
+    add_results(export)
     export.add_argument("--top", type=int, default=1, metavar="N", help="the N-th best candidate (default: 1)")
     export.add_argument(
         "--pareto", action="store_true", help="every candidate on the front of a search.objectives run, into -o FOLDER"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from chansearch.cli.printing import nothing_but_json, print_json
-from chansearch.cli.settings import add_settings, list_groups, print_configs
+from chansearch.cli.settings import add_results, add_settings, list_groups, print_configs
 from chansearch.errors import UserError
 from chansearch.ranges import at_least, within
 
@@ -42,7 +42,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
     report = commands.add_parser("report", help="tables, figures and report.html of one or more runs")
     report.add_argument("runs", nargs="*", metavar="RUN", help="results/RUN, several to compare (default: the latest)")
-    report.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
+    add_results(report)
     report.add_argument("--json", action="store_true", help="what was written and the main numbers, machine-readable")
     report.set_defaults(run=_report)
 
@@ -66,7 +66,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def _add_replay_options(replay: argparse.ArgumentParser) -> None:
     replay.add_argument("run_directory", nargs="?", metavar="RUN", help="results/RUN (default: the latest)")
-    replay.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
+    add_results(replay)
     replay.add_argument(
         "--strategy", metavar="NAME[,NAME]", help="those below, or all (default: all that need no sampler)"
     )
@@ -210,7 +210,7 @@ def _replay(given: argparse.Namespace) -> int:
     names = QUICK if given.strategy is None else parse_strategies(given.strategy)
     from chansearch.search.rundir import RunDirectory
 
-    run = RunDirectory.open(given.run_directory) if given.run_directory else RunDirectory.latest(given.results)
+    run = RunDirectory.named(given.run_directory, given.results)
     from chansearch.replay.session import Options
     from chansearch.replay.strategies import Schedule
     from chansearch.replay.write import write_replay

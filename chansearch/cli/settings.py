@@ -18,6 +18,11 @@ def add_settings(command: argparse.ArgumentParser, own: str, dry_run: str) -> No
     command.add_argument("--cfg", choices=["job"], help="print the composed configuration, and stop")
 
 
+def add_results(command: argparse.ArgumentParser) -> None:
+    """Of a command that finds runs by itself."""
+    command.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
+
+
 def list_groups(tree: Tree) -> str:
     """For the help of a command: every group with its choices, a line each."""
     from chansearch.config import groups

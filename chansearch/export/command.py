@@ -177,7 +177,7 @@ def _searched(options: ExportOptions) -> Searched:
             raise UserError("--channels: given together with --run; give one of them")
         channels = parse_channels(options.channels)
         return Searched(channels, fit(channels), None, None)
-    run = RunDirectory.open(options.run_directory) if options.run_directory else RunDirectory.latest(options.results)
+    run = RunDirectory.named(options.run_directory, options.results)
     records = run.records()
     scored = ranked(records)
     if not scored:

@@ -42,7 +42,7 @@ def export_front(options: ExportOptions) -> None:
         if field.name in _OF_ONE and getattr(options, field.name) != field.default:
             raise UserError(f"--pareto: writes every network of a front; {_OF_ONE[field.name]} is for a single one")
     chosen = check(options.format, options.output, several="--pareto")
-    run = RunDirectory.open(options.run_directory) if options.run_directory else RunDirectory.latest(options.results)
+    run = RunDirectory.named(options.run_directory, options.results)
     objectives = _objectives(run)
     members = _members(run, objectives)
     files: dict[str, bytes] = {}

@@ -7,9 +7,8 @@ import enum
 from collections.abc import Mapping, Sequence
 
 from chansearch.files import section
-from chansearch.search.asked import candidates_asked, contenders, seeds_asked
+from chansearch.search.asked import candidates_asked, further_left
 from chansearch.search.candidate import Record
-from chansearch.search.contenders import left
 from chansearch.search.rundir import RunDirectory
 
 
@@ -26,9 +25,9 @@ def state_of(run: RunDirectory, config: Mapping, records: Sequence[Record]) -> R
     """The state of a run that holds ``records``."""
     if run.is_locked():
         return RunState.RUNNING
-    asked, count = candidates_asked(config), contenders(config)
+    asked = candidates_asked(config)
     is_short = asked is not None and len(records) < asked
-    if is_short or (count is not None and left(records, count, seeds_asked(config))):
+    if is_short or further_left(config, records):
         return RunState.CUT_OFF
     return RunState.DONE
 

@@ -21,7 +21,7 @@ from chansearch.report.quantities import FEATURES, LATENCY, MACS, NUCLEAR_NORM, 
 from chansearch.report.tenths import Tenth, TenthRow, tenths
 from chansearch.search import asked
 from chansearch.search.candidate import Draws, Origin, Record, State, ranked
-from chansearch.search.contenders import FIRST_SEED, contenders, left, on_first_seed
+from chansearch.search.contenders import FIRST_SEED, contenders, on_first_seed
 from chansearch.search.rundir import RunDirectory
 
 _LEAST_CORRELATED = 3
@@ -85,8 +85,7 @@ class Analysis:
     @property
     def seeds_left(self) -> int:
         """Further seeds of contenders that have not ended; none where every candidate gets all of them."""
-        count = asked.contenders(self.config)
-        return 0 if count is None else len(left(self.records, count, asked.seeds_asked(self.config)))
+        return asked.further_left(self.config, self.records)
 
     @property
     def is_complete(self) -> bool:

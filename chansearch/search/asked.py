@@ -5,8 +5,10 @@ For those who only look at a run. Who searches reads the whole of it, checked, b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from chansearch.search.candidate import Record
+from chansearch.search.contenders import left
 from chansearch.search.objectives import Objectives
 
 
@@ -46,6 +48,12 @@ def seeds_asked(config: Mapping) -> int:
     """How many seeds a candidate, or a contender, is to be trained with; 1 where that is not known."""
     asked = setting(config, "train.seeds")
     return asked if isinstance(asked, int) else 1
+
+
+def further_left(config: Mapping, records: Iterable[Record]) -> int:
+    """Further seeds of contenders that have not ended; none where every candidate gets all of them."""
+    count = contenders(config)
+    return 0 if count is None else len(left(records, count, seeds_asked(config)))
 
 
 def epochs_asked(config: Mapping) -> int:

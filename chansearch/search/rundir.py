@@ -216,6 +216,11 @@ class RunDirectory:
         return RunDirectory.open(runs[0].path)
 
     @staticmethod
+    def named(path: Path | str | None, results: Path | str) -> RunDirectory:
+        """The run at ``path`` or, where none is named, the latest under ``results``; raises ``UserError``."""
+        return RunDirectory.open(path) if path else RunDirectory.latest(results)
+
+    @staticmethod
     def all_under(results: Path | str) -> list[RunDirectory]:
         """The runs under ``results``, the one last started or gone on with first, as they lie there: a damaged one is
         among them, and none was checked for links that lead out of it."""
