@@ -32,6 +32,7 @@ _DRIVER_ENV = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 _STORE_FLOOR = 512 * 2**20  # bytes of object store beside the images
+_AUTH_MODE = "RAY_AUTH_MODE"
 _GPU_SHARE = 0.25  # of a GPU a trial: networks this small leave most of one idle
 
 
@@ -75,20 +76,21 @@ def ray_session(config: RayConfig, data_bytes: int = 0) -> Iterator[RaySession]:
         }
     else:
         options["address"] = config.address
-    try:
-        with _on_the_loopback() if config.address == "local" else nullcontext():
-            context = ray.init(**options)
-    except Exception as error:  # Ray raises nearly any type, a bare Exception for one
-        raise UserError(_why_not_started(config, error)) from None
-    pulse = None
-    try:
-        # SIGTERM now, for Ray puts its own answer to it in place when it starts.
-        with _stoppable(), Pulse.of_ray(is_local=config.address == "local") as pulse:
-            yield RaySession(_dashboard(context.dashboard_url), _metrics(ray), pulse)
-    except (KeyboardInterrupt, Exception) as ended:
-        raise _explained(ended, pulse) from None
-    finally:
-        ray.shutdown()
+    with _no_token_afterwards():
+        try:
+            with _on_the_loopback() if config.address == "local" else nullcontext():
+                context = ray.init(**options)
+        except Exception as error:  # Ray raises nearly any type, a bare Exception for one
+            raise UserError(_why_not_started(config, error)) from None
+        pulse = None
+        try:
+            # SIGTERM now, for Ray puts its own answer to it in place when it starts.
+            with _stoppable(), Pulse.of_ray(is_local=config.address == "local") as pulse:
+                yield RaySession(_dashboard(context.dashboard_url), _metrics(ray), pulse)
+        except (KeyboardInterrupt, Exception) as ended:
+            raise _explained(config, ended, pulse) from None
+        finally:
+            ray.shutdown()
 
 
 def _why_not_started(config: RayConfig, error: Exception) -> str:
@@ -96,13 +98,13 @@ def _why_not_started(config: RayConfig, error: Exception) -> str:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     if config.address != "local":
         # Ray refuses a cluster whose idea of tokens differs from ours, and says so at length elsewhere.
-        hint = "RAY_AUTH_MODE=token or =disabled must be the cluster's own"
+        hint = f"{_AUTH_MODE}=token or =disabled must be the cluster's own"
         return f"cluster.address: {config.address!r} cannot be used: {reason}; {hint}"
     hint = "its logs are under RAY_TMPDIR (default: /tmp)/ray; it needs room in /dev/shm and in RAY_TMPDIR, whose path"
     return f"Ray cannot start on this machine: {reason} ({hint} must be short); run the command again"
 
 
-def _explained(ended: BaseException, pulse: Pulse | None) -> BaseException:
+def _explained(config: RayConfig, ended: BaseException, pulse: Pulse | None) -> BaseException:
     """What to raise for ``ended``, which may be no more than what the death of Ray looked like from where it came."""
     if isinstance(ended, (UserError, OSError)):  # these explain themselves
         return ended
@@ -116,8 +118,27 @@ def _explained(ended: BaseException, pulse: Pulse | None) -> BaseException:
 
     # What work raised in a worker is a bug or its own to tell; what the worker itself suffered is the machine's.
     if isinstance(ended, ray.exceptions.RayError) and not isinstance(ended, ray.exceptions.RayTaskError):
-        return UserError(f"cluster: {why_died(ended)}; what had ended is kept; run the command again")
+        hint = "run the command again"
+        if config.address != "local" and os.environ.get(_AUTH_MODE) == "token":
+            hint = f"if {config.address} asks for no token, set {_AUTH_MODE}=disabled"
+        return UserError(f"cluster: {why_died(ended).rstrip('.')}; what had ended is kept; {hint}")
     return ended
+
+
+@contextmanager
+def _no_token_afterwards() -> Iterator[None]:
+    """A Ray that this process starts has it ask for tokens from then on; a cluster without them that it joins next
+    could not speak to it, and would take each of its workers for dead."""
+    before = os.environ.get(_AUTH_MODE)
+    try:
+        yield
+    finally:
+        if before is None and os.environ.pop(_AUTH_MODE, None) is not None:
+            from ray._raylet import AuthenticationTokenLoader, Config
+
+            # Ray keeps what it has read of the environment, and the token that it then found.
+            Config.initialize("")
+            AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager
@@ -272,7 +293,7 @@ def _dashboard(url: str | None) -> str | None:
     if not url:
         return None
     # Newer Rays protect a cluster they start with a token and set this variable; the page asks for it once.
-    asks = " (asks for a token: `ray get-auth-token` prints it)" if os.environ.get("RAY_AUTH_MODE") == "token" else ""
+    asks = " (asks for a token: `ray get-auth-token` prints it)" if os.environ.get(_AUTH_MODE) == "token" else ""
     return f"http://{url}{asks}"
 
 

@@ -1,7 +1,12 @@
-"""A Ray that does not start: one line, whatever Ray raises."""
+"""A Ray that does not start: one line, whatever Ray raises. One that is joined, by those who have started another."""
+
+import os
+import subprocess
+import sys
 
 import pytest
 
+from benchmarks.processes import TINY
 from chansearch.cluster import ray_session
 from chansearch.config import RayConfig
 from chansearch.errors import UserError
@@ -21,3 +26,40 @@ def test_a_folder_that_ray_cannot_work_in_is_told_in_one_line(name, reason, tmp_
     ):
         pass
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("starts", [True, False], ids=["another has run", "another did not start"])
+def test_a_cluster_can_be_joined_after(starts, cluster, tmp_path, monkeypatch):
+    """A Ray that is started has its process ask for tokens, which the cluster has none of."""
+    if not starts:
+        monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / ("long" * 30)))
+    try:
+        with ray_session(RayConfig(dashboard=False)):
+            assert os.environ["RAY_AUTH_MODE"] == "token"
+    except UserError:
+        assert not starts
+    assert "RAY_AUTH_MODE" not in os.environ
+    with ray_session(RayConfig(address=cluster.removeprefix("cluster.address="), dashboard=False)):
+        import ray
+
+        class Worker:
+            def answer(self) -> int:
+                return 42
+
+        assert ray.get(ray.remote(Worker).remote().answer.remote()) == 42
+
+
+@pytest.mark.slow
+def test_a_token_that_the_cluster_does_not_know_is_told(cluster, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "chansearch", "search", *TINY, cluster],
+        cwd=tmp_path,
+        env=os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.endswith("asks for no token, set RAY_AUTH_MODE=disabled\n")
+    assert done.stderr.count("\n") == 1
+    assert not [*(tmp_path / "results").iterdir()]
