@@ -207,7 +207,6 @@ def shipped(folder: str) -> Path:
     return package / folder if (package / folder).is_dir() else package.parent / folder
 
 
-@cache
 def groups(config_dir: str | None = None, tree: Tree = SEARCH) -> dict[str, list[str]]:
     """The groups and their choices, shipped ones and those of ``--config-dir``."""
     found: dict[str, set[str]] = {}
@@ -245,8 +244,6 @@ def compose(overrides: Sequence[str], config_dir: str | None = None, tree: Tree 
 
     if config_dir and not Path(config_dir).is_dir():
         raise UserError(f"--config-dir: {config_dir!r} is no folder")
-    if config_dir:
-        groups.cache_clear()  # a folder of that name may hold other files since
     overrides = [_quote(_spell_macs(override)) for override in overrides]
     for override in overrides:
         _check_key(override, config_dir, tree)

@@ -68,6 +68,7 @@ def write_mapping(path: Path, data: Mapping) -> None:
 
 _MOST_NODES = 20_000  # of a YAML file, each alias counted as what it stands for: a thousand blocks have 3,000
 _LARGEST = 2**64  # of a whole number in it
+_DEEPEST = 100  # lists within lists: what PyYAML takes grows with the square of it
 
 
 def read_yaml(file: Path, name: str) -> object:
@@ -79,7 +80,7 @@ def read_yaml(file: Path, name: str) -> object:
     try:
         if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe that nobody writes to would be waited for
             raise OSError(None, "it is no file")
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data = _parse(file.read_text(encoding="utf-8"))
         nodes = _count_nodes(data)
     except UnicodeDecodeError:
         raise UserError(f"{name} cannot be read as YAML: it is no text in UTF-8") from None
@@ -95,6 +96,18 @@ def read_yaml(file: Path, name: str) -> object:
     if nodes > _MOST_NODES:
         raise UserError(f"{name} holds more than {_MOST_NODES:,} values, each alias counted as what it stands for")
     return data
+
+
+def _parse(text: str) -> object:
+    """Plain types; raises ``RecursionError`` for what is nested too deeply, before it takes long."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise RecursionError
+    return yaml.safe_load(text)
 
 
 def _count_nodes(data: object, known: dict[int, float] | None = None) -> float:
@@ -133,7 +146,7 @@ def read_value(key: str, text: str) -> object:
     import yaml
 
     try:
-        data = yaml.safe_load(text)
+        data = _parse(text)
         if _count_nodes(data) <= _MOST_NODES:
             return data
     except (ValueError, RecursionError, yaml.YAMLError):

@@ -16,8 +16,9 @@ from chansearch.cost.budget import format_count
 from chansearch.errors import UserError
 from chansearch.export.command import ExportOptions, Searched, candidate_document, drawn_model, reference_for
 from chansearch.export.formats import Exported, Format, check, write
-from chansearch.files import csv_text, section
+from chansearch.files import csv_text
 from chansearch.nets.files import spec_from_dict
+from chansearch.search.asked import objectives as objectives_of
 from chansearch.search.candidate import Record, why_none_ranked
 from chansearch.search.front import front
 from chansearch.search.objectives import Objectives, cost_of
@@ -66,7 +67,7 @@ def export_front(options: ExportOptions) -> None:
 
 
 def _objectives(run: RunDirectory) -> Objectives:
-    found = Objectives.recorded(section(run.config(), "search").get("objectives"))
+    found = objectives_of(run.config())
     if not found.are_several:
         raise UserError(
             f"--pareto: {run.path} was searched for accuracy alone; search.objectives=[accuracy,macs] makes a front"

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from chansearch.live.state import RunState, last_activity, session_begun, state_of
 from chansearch.live.under_way import under_way
-from chansearch.search.asked import candidates_asked, contenders, epochs_asked, rank_on, seeds_asked
+from chansearch.search.asked import candidates_asked, contenders, epochs_asked, objectives, rank_on, seeds_asked
 from chansearch.search.candidate import CurvePoint, Outcome, Record, State
 from chansearch.search.contenders import FIRST_SEED
 from chansearch.search.progress import Progress
@@ -41,6 +41,7 @@ class Follower:
             epochs_asked(config),
             f"{rank_on(config)} top-1",
             most_further=0 if few is None else few * (seeds_asked(config) - 1),
+            objectives=objectives(config),
             console=console,
         )
         self._catch_up()

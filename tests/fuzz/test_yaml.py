@@ -55,7 +55,6 @@ def test_a_group(group, here):
     @given(yaml_files(right), st.sampled_from(commands))
     def hold(text, command):
         place.write_bytes(text)
-        config.groups.cache_clear()
         check("YAML of a group", [*command, *asked], here)
 
     hold()

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sqlite3
 
 import pytest
@@ -55,6 +56,13 @@ def test_it_counts_as_the_search_does(tmp_path, monkeypatch):
     for own, other in seen:
         assert own == other
     assert seen[-1][0][:3] == (5, 1, 1)
+
+
+def test_the_front_of_several_objectives_too(tmp_path, monkeypatch):
+    search = Instant().install(monkeypatch)
+    run = search.search(tmp_path, "name=run", "search.candidates=6", "search.objectives=[accuracy,macs]")
+    [own] = re.findall(r"front of \d+ from [^,\n]*", search.out.splitlines()[-1])
+    assert own in " ".join(text(follower(run)).split())
 
 
 def test_further_seeds_of_contenders_too(tmp_path, monkeypatch):
