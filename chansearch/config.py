@@ -250,11 +250,15 @@ def compose(overrides: Sequence[str], config_dir: str | None = None, tree: Tree 
     # The schema has no keys for a free section: Hydra adds them.
     overrides = [f"++{override}" if _is_free(override, tree) else override for override in overrides]
     for file in _own_groups(config_dir):
-        read_yaml(file, f"--config-dir: {file}")  # Hydra reads any that can be read
+        # Hydra reads any that can be read.
+        if isinstance(data := read_yaml(file, f"--config-dir: {file}"), dict):
+            _check_keys(data, f"--config-dir: {file}")
     store = ConfigStore.instance()
     store.store(name="schema", node=tree.schema)
     for name, file in _spaces(config_dir).items() if tree.has_spaces else ():
-        store.store(group="space", name=name, node=read_mapping(file, f"{file}:"), package="space")
+        space = read_mapping(file, f"{file}:")
+        _check_keys(space, str(file))
+        store.store(group="space", name=name, node=space, package="space")
     folders = [Path(config_dir).resolve()] if config_dir else []
     folders += [shipped("conf").resolve()] if tree.borrowed else []
     places = ",".join(_double_quoted(f"file://{folder}") for folder in folders)

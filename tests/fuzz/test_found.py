@@ -98,6 +98,16 @@ def test_lists_in_the_place_of_numbers(value):
         from_plain({"constraint": {"skeleton": {"stride_blocks": [[1]]}}}, "run")
 
 
+@pytest.mark.parametrize("group", ["sampler", "space"])
+def test_a_key_of_nothing_below_another(group, tmp_path):
+    """Incompatible key type 'NoneType'."""
+    folder = tmp_path / ("search_spaces" if group == "space" else group)
+    folder.mkdir()
+    (folder / "mine.yaml").write_text("name:\n  null: null\n")
+    with pytest.raises(UserError, match=r"mine.yaml: a key is None; keys are words"):
+        compose([f"{group}=mine"], str(tmp_path))
+
+
 @pytest.mark.parametrize(
     "override",
     ["search.seed=" + "9" * 5000, "train.lr=" + "9" * 400, "search.seed=" + "[" * 3000],
