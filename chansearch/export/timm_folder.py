@@ -23,7 +23,8 @@ def to_timm(model: Model) -> Exported:
         "pretrained_cfg": {
             "input_size": [spec.in_channels, spec.input_size, spec.input_size],
             "fixed_input_size": False,
-            "first_conv": "stem.conv",
+            # timm before 1.0.31 takes a named one for weights of three channels, and draws others anew.
+            "first_conv": "stem.conv" if spec.in_channels == 3 else None,
             "classifier": "head.fc",
         }
         | preprocessing(model),
