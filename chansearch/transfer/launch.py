@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import ray
 from ray.exceptions import RayActorError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, UserCallback, get_context
 from ray.train.torch import TorchTrainer
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from chansearch.cluster import check_recorded, ray_session
 from chansearch.config import from_plain
@@ -160,8 +161,6 @@ def _default_name(plan: Plan) -> str:
 
 
 def _cluster_crew(config: TaskConfig) -> Crew:
-    import ray
-
     resources = ray.cluster_resources()
     return make_crew(config, int(resources.get("CPU", 0)), int(resources.get("GPU", 0)))
 
@@ -172,15 +171,31 @@ def _train(job: Job, dashboard: str | None) -> None:
         print(f"Ray dashboard: {dashboard}", flush=True)
     print(f"training: {job.folder.path}", flush=True)
     # Workers stand in a folder of their own.
-    config = job.work.config
-    folder, crew, retries = TrainingFolder(job.folder.path.resolve()), job.crew, config.cluster.retries
+    epochs, retries = job.work.config.recipe.epochs, job.work.config.cluster.retries
+    folder = TrainingFolder(job.folder.path.resolve())
     folder.begin()
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    fit = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=here)(_fit)
+    try:
+        with tempfile.TemporaryDirectory(prefix="chansearch-") as meeting:
+            failure = _follow(fit.remote(dataclasses.replace(job, folder=folder), meeting), job.folder, epochs)
+    finally:
+        folder.forget_ray()
+    if (reason := folder.why_ended()) is not None:
+        raise UserError(reason)
+    if failure is not None:
+        raise UserError(f"training failed, {retries} retries included: {failure}")
+
+
+def _fit(job: Job, meeting: str) -> str | None:
+    """Train by Ray's means; gives why that failed. In a process of its own: Ray would take SIGINT for itself, and a
+    thread of the driver that waits for Ray when Ray is shut down brings the driver down."""
+    config, crew, retries = job.work.config, job.crew, job.work.config.cluster.retries
     is_local = config.cluster.address == "local"
-    meeting = tempfile.TemporaryDirectory(prefix="chansearch-")
     trainer = TorchTrainer(
         _work,
-        train_loop_config={"job": dataclasses.replace(job, folder=folder)},
-        torch_config=FileMeeting("nccl" if crew.on_gpus else "gloo", folder=meeting.name) if is_local else None,
+        train_loop_config={"job": job},
+        torch_config=FileMeeting("nccl" if crew.on_gpus else "gloo", folder=meeting) if is_local else None,
         scaling_config=ScalingConfig(
             num_workers=crew.workers,
             use_gpu=crew.on_gpus,
@@ -188,49 +203,34 @@ def _train(job: Job, dashboard: str | None) -> None:
         ),
         run_config=RunConfig(
             name="train",
-            storage_path=str(folder.ray),
+            storage_path=str(job.folder.ray),
             failure_config=FailureConfig(max_failures=retries, controller_failure_limit=_GROUP_FAILURES),
-            callbacks=[_SayWhoDied(folder, retries)],
+            callbacks=[_SayWhoDied(job.folder, retries)],
         ),
     )
     try:
-        with meeting:
-            failure = _follow(trainer.fit, job.folder, config.recipe.epochs)
-    finally:
-        folder.forget_ray()
-    if (reason := folder.why_ended()) is not None:
-        raise UserError(reason)
-    if failure is not None:
-        last = " ".join(str(failure).split())[-300:]
-        raise UserError(f"training failed, {retries} retries included: {last}")
+        trainer.fit()
+    except Exception as error:
+        return " ".join(str(error).split())[-300:]
+    return None
 
 
-def _follow(fit: Callable[[], object], folder: TrainingFolder, epochs: int) -> BaseException | None:
-    """Print what is logged until ``fit`` is done, and give what it raised. Raises ``Interrupted`` on Ctrl-C.
+def _follow(fit: ray.ObjectRef, folder: TrainingFolder, epochs: int) -> str | None:
+    """Print what is logged until ``fit`` is done, and give what it gives. Raises ``Interrupted`` on Ctrl-C.
 
-    Ray would take SIGINT for itself in the main thread; so it gets another one, which dies with Ray. After the end
-    Ray clears up for up to twelve seconds, which is not waited for: its shutdown does the same.
+    After the end Ray clears up for up to twelve seconds, which is not waited for: its shutdown does the same.
     """
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            fit()
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
+    done: list[ray.ObjectRef] = []
     with folder.log_file.open("a+", encoding="utf-8") as log:
         log.seek(0, os.SEEK_END)
-        thread.start()
         try:
-            while thread.is_alive() and folder.epochs_done() < epochs and folder.why_ended() is None:
-                thread.join(_LOOK_SECONDS)
+            while not done and folder.epochs_done() < epochs and folder.why_ended() is None:
+                done, _ = ray.wait([fit], timeout=_LOOK_SECONDS)
                 print(log.read(), end="", flush=True)
         except KeyboardInterrupt:
             raise Interrupted(f"chansearch train --resume {folder.path}") from None
         print(log.read(), end="", flush=True)
-    return failures[0] if failures else None
+    return ray.get(done[0]) if done else None
 
 
 class _SayWhoDied(UserCallback):
