@@ -467,4 +467,7 @@ def _first_line(error: Exception) -> str:
     kept = [line for line in lines if not line.startswith(("full_key:", "reference_type", "object_type", "See https"))]
     keys = [line.removeprefix("full_key:").strip() for line in lines if line.startswith("full_key:")]
     message = "; ".join(dict.fromkeys(kept)).removeprefix("Error merging override ")
+    message = re.sub(
+        r"Invalid value assigned: \w+ is not a ListConfig, list or tuple\.?", "allowed: a list, [a,b]", message
+    )
     return f"{keys[0]}: {message}" if keys and keys[0] not in message else message

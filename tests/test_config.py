@@ -173,6 +173,7 @@ class TestOverrides:
             ("train={epoch: 3}", ["epoch"]),
             ("train.epochs=${oc.env:NO_SUCH_VARIABLE}", ["NO_SUCH_VARIABLE"]),
             ("search.candidates=1,2", ["search.candidates"]),
+            ("search.objectives=accuracy", ["search.objectives=accuracy", "allowed: a list, [a,b]"]),
             ("name={", ["name"]),
             ("constraint.skeleton.activation=gelu", ["constraint.skeleton.activation", "gelu", "silu"]),
             ("constraint.skeleton.blocks=1", ["constraint.skeleton.blocks", "1"]),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from chansearch.config import shipped
+from chansearch.files import read_mapping, section
 from chansearch.printable import printable
 from chansearch.report import facts
 from chansearch.report.correlation import RankCorrelation
@@ -121,8 +124,10 @@ class Analysis:
 
     @property
     def published(self) -> PublishedConstraint | None:
-        """The paper's own result where the run's constraint is one of Table 3 or of Figure 4."""
-        return (TABLE_3 | FIGURE_4).get(facts.text(self.config, "constraint.name"))
+        """The paper's own result where the run's constraint is one of Table 3 or of Figure 4, as it is shipped."""
+        name = facts.text(self.config, "constraint.name")
+        found = (TABLE_3 | FIGURE_4).get(name)
+        return found if found is not None and _is_shipped(self.config, name) else None
 
     @cached_property
     def tenth_of(self) -> dict[int, Tenth]:
@@ -143,6 +148,21 @@ class Analysis:
         """Points of top-1 from the top tenth down to another; ``None`` where one of them is missing."""
         means = {row.tenth: row.spreads[self.ranking.column].mean for row in self.tenths}
         return means[Tenth.TOP] - means[lower] if lower in means and Tenth.TOP in means else None
+
+
+def _is_shipped(config: Mapping, name: str) -> bool:
+    """Whether a run's constraint is what its name stands for: a budget or a depth may have been set beside it."""
+    shipped_one = read_mapping(shipped("conf") / "constraint" / f"{name}.yaml", f"constraint {name}:")
+    held = section(config, "constraint")
+    skeleton, budget = section(held, "skeleton"), section(held, "budget")
+    asked_of = {key: _given(value) for key, value in budget.items() if value is not None}
+    return asked_of == shipped_one["budget"] and all(
+        skeleton.get(key) == value for key, value in shipped_one["skeleton"].items()
+    )
+
+
+def _given(band: object) -> object:
+    return {key: value for key, value in band.items() if value is not None} if isinstance(band, dict) else band
 
 
 def analyse(run: RunDirectory) -> Analysis:

@@ -85,3 +85,23 @@ def test_the_published_tenth_stands_in_the_tables(budgets):
     assert "top, paper" in summary and "arXiv 2007.00992, Figure 4" in summary
     assert "top in the paper" in page and "Published for this constraint" not in page
     assert "It rises at every step." in combined_page(budgets, {})
+
+
+@pytest.mark.parametrize(
+    ("section", "setting"),
+    [
+        ("budget", {"macs": {"target": "60M", "tolerance": 0.1, "at_most": None}, "count_classifier": False}),
+        (
+            "budget",
+            {"macs": {"target": "30M", "tolerance": 0.1}, "params": {"at_most": "1M"}, "count_classifier": False},
+        ),
+        ("skeleton", {"blocks": 9, "stride_blocks": [4, 8]}),
+    ],
+    ids=["another target", "a further bound", "another depth"],
+)
+def test_what_was_set_beside_the_constraint_is_not_the_papers(section, setting, tmp_path):
+    held = config("d18_30m")["constraint"]
+    changed = analysis_of(tmp_path, "d18_30m", 60.0, 1, constraint=held | {section: setting})
+    assert changed.published is None
+    assert "top, paper" not in terminal.summary(changed)
+    assert analysis_of(tmp_path, "d18_50m", 60.0, 1).published is not None
