@@ -258,7 +258,10 @@ def compose(overrides: Sequence[str], config_dir: str | None = None, tree: Tree 
     for name, file in _spaces(config_dir).items() if tree.has_spaces else ():
         space = read_mapping(file, f"{file}:")
         _check_keys(space, str(file))
-        store.store(group="space", name=name, node=space, package="space")
+        try:
+            store.store(group="space", name=name, node=space, package="space")
+        except OmegaConfBaseException as error:  # a date, for one
+            raise UserError(f"{file}: {_first_line(error)}") from None
     folders = [Path(config_dir).resolve()] if config_dir else []
     folders += [shipped("conf").resolve()] if tree.borrowed else []
     places = ",".join(_double_quoted(f"file://{folder}") for folder in folders)

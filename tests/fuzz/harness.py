@@ -82,6 +82,7 @@ def guarded() -> Iterator[None]:
     import chansearch.cost.describe
     import chansearch.cost.latency
     import chansearch.report.write
+    import chansearch.studies.spectrum
     from chansearch.report import canvas
 
     def start(*_, **__):
@@ -94,6 +95,7 @@ def guarded() -> Iterator[None]:
         patch.setattr("socket.socket.connect", start)
         patch.setattr("socket.getaddrinfo", start)
         patch.setattr(chansearch.cost.latency, "measure", start)
+        patch.setattr(chansearch.studies.spectrum, "_measure", start)
         patch.setattr(torch.Tensor, "backward", start)
         patch.setattr(chansearch.cost.describe, "other_counters", lambda spec: {})  # seconds each, and not ours
         # A picture takes longer than all that is tested here; the drawing itself is not left out.

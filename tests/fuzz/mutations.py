@@ -137,7 +137,7 @@ def _change(draw, document) -> None:
     elif kind == 3 and isinstance(node, list):
         node.extend(copy.deepcopy(node) * draw(st.sampled_from([1, 1, 50])))
     else:
-        node[last] = draw(yaml_values)
+        node[last] = copy.deepcopy(draw(yaml_values))  # a further change would reach those of other examples
 
 
 @st.composite

@@ -108,6 +108,14 @@ def test_a_key_of_nothing_below_another(group, tmp_path):
         compose([f"{group}=mine"], str(tmp_path))
 
 
+def test_a_date_in_a_space(tmp_path):
+    """UnsupportedValueType."""
+    (tmp_path / "search_spaces").mkdir()
+    (tmp_path / "search_spaces" / "mine.yaml").write_text("family: 2020-01-01\n")
+    with pytest.raises(UserError, match=r"mine.yaml: family: Value 'date' is not a supported primitive type"):
+        compose(["space=mine"], str(tmp_path))
+
+
 @pytest.mark.parametrize(
     "override",
     ["search.seed=" + "9" * 5000, "train.lr=" + "9" * 400, "search.seed=" + "[" * 3000],
