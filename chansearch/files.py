@@ -80,8 +80,11 @@ def read_yaml(file: Path, name: str) -> object:
     try:
         if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe that nobody writes to would be waited for
             raise OSError(None, "it is no file")
-        data = _parse(file.read_text(encoding="utf-8"))
-        nodes = _count_nodes(data)
+        return _parse(file.read_text(encoding="utf-8"))
+    except _TooMany:
+        raise UserError(
+            f"{name} holds more than {_MOST_NODES:,} values, each alias counted as what it stands for"
+        ) from None
     except UnicodeDecodeError:
         raise UserError(f"{name} cannot be read as YAML: it is no text in UTF-8") from None
     except RecursionError:
@@ -93,21 +96,28 @@ def read_yaml(file: Path, name: str) -> object:
         if "unhashable" in reason:  # yaml's own word for a list or a mapping that stands where a key should
             reason = "a key in it is no plain value"
         raise UserError(f"{name} cannot be read as YAML: {reason}") from None
-    if nodes > _MOST_NODES:
-        raise UserError(f"{name} holds more than {_MOST_NODES:,} values, each alias counted as what it stands for")
-    return data
+
+
+class _TooMany(Exception):
+    """More values than can be worked with."""
 
 
 def _parse(text: str) -> object:
-    """Plain types; raises ``RecursionError`` for what is nested too deeply, before it takes long."""
+    """Plain types; raises ``RecursionError`` for what is nested too deeply and ``_TooMany``, before it takes long."""
     import yaml
 
-    depth = 0
+    depth = values = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        values += isinstance(event, yaml.NodeEvent)
         if depth > _DEEPEST:
             raise RecursionError
-    return yaml.safe_load(text)
+        if values > _MOST_NODES:
+            raise _TooMany
+    data = yaml.safe_load(text)
+    if _count_nodes(data) > _MOST_NODES:
+        raise _TooMany
+    return data
 
 
 def _count_nodes(data: object, known: dict[int, float] | None = None) -> float:
@@ -146,12 +156,9 @@ def read_value(key: str, text: str) -> object:
     import yaml
 
     try:
-        data = _parse(text)
-        if _count_nodes(data) <= _MOST_NODES:
-            return data
-    except (ValueError, RecursionError, yaml.YAMLError):
-        pass
-    raise UserError(f"{key}: {text!r} cannot be read as YAML")
+        return _parse(text)
+    except (ValueError, RecursionError, _TooMany, yaml.YAMLError):
+        raise UserError(f"{key}: {text!r} cannot be read as YAML") from None
 
 
 def time_stamp() -> str:
