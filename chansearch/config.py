@@ -9,7 +9,7 @@ import copy
 import dataclasses
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -245,8 +245,9 @@ def compose(overrides: Sequence[str], config_dir: str | None = None, tree: Tree 
     if config_dir and not Path(config_dir).is_dir():
         raise UserError(f"--config-dir: {config_dir!r} is no folder")
     overrides = [_quote(_spell_macs(override)) for override in overrides]
+    known_groups = groups(config_dir, tree)
     for override in overrides:
-        _check_key(override, config_dir, tree)
+        _check_key(override, known_groups, tree)
     # The schema has no keys for a free section: Hydra adds them.
     overrides = [f"++{override}" if _is_free(override, tree) else override for override in overrides]
     for file in _own_groups(config_dir):
@@ -437,12 +438,12 @@ def _type_hints(node: type) -> dict[str, Any]:
     return typing.get_type_hints(node)
 
 
-def _check_key(override: str, config_dir: str | None, tree: Tree) -> None:
+def _check_key(override: str, known_groups: Mapping[str, Sequence[str]], tree: Tree) -> None:
     """Hydra's own message for an unknown key runs over several lines and names no neighbour."""
     if "=" not in override:
         raise UserError(f"{override!r} is no setting; write KEY=VALUE, as in {tree.example}")
     key, value = override.split("=", 1)
-    known_groups, known = groups(config_dir, tree), known_keys(tree.schema)
+    known = known_keys(tree.schema)
     if key in known_groups and not re.match(r"[{\[]", value):
         for choice in value.split(","):
             if choice.strip("'\" ") not in known_groups[key]:

@@ -1,15 +1,18 @@
 """A Ray that does not start: one line, whatever Ray raises. One that is joined, by those who have started another."""
 
 import os
-import subprocess
-import sys
+from types import MappingProxyType
 
 import pytest
 
-from benchmarks.processes import TINY
+from benchmarks.processes import TINY, Process
 from chansearch.cluster import ray_session
 from chansearch.config import RayConfig
 from chansearch.errors import UserError
+
+
+class WithToken(Process):
+    ENVIRONMENT = MappingProxyType({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4})
 
 
 @pytest.mark.parametrize(
@@ -52,14 +55,8 @@ def test_a_cluster_can_be_joined_after(starts, cluster, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_token_that_the_cluster_does_not_know_is_told(cluster, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "chansearch", "search", *TINY, cluster],
-        cwd=tmp_path,
-        env=os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2
-    assert done.stderr.endswith("asks for no token, set RAY_AUTH_MODE=disabled\n")
-    assert done.stderr.count("\n") == 1
+    process = WithToken("search", *TINY, cluster, cwd=tmp_path)
+    assert process.wait() == 2
+    assert process.err.endswith("asks for no token, set RAY_AUTH_MODE=disabled\n")
+    assert process.err.count("\n") == 1
     assert not [*(tmp_path / "results").iterdir()]

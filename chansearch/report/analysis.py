@@ -122,7 +122,7 @@ class Analysis:
         """All draws that led to the candidates that have ended."""
         return sum((record.candidate.draws for record in self.records), Draws())
 
-    @property
+    @cached_property
     def published(self) -> PublishedConstraint | None:
         """The paper's own result where the run's constraint is one of Table 3 or of Figure 4, as it is shipped."""
         name = facts.text(self.config, "constraint.name")

@@ -107,7 +107,7 @@ def test_kernels_of_our_own_train_as_torchs_do(world):
         make_trainer(world, kernels, f"train.kernels={kernels}").run()
     native, plain = rows(world, "native"), rows(world, "torch")
     # Rounding grows with the steps, by as much as torch's own kernels round.
-    for ours, theirs, near in zip(native, plain, (1e-3, 2e-3, 5e-3), strict=True):
+    for ours, theirs, near in zip(native, plain, (1e-3, 1e-3, 3e-3), strict=True):
         assert float(ours["train_loss"]) == pytest.approx(float(theirs["train_loss"]), abs=near)
 
 
